@@ -1,0 +1,137 @@
+"""What the program asks of an engine worker and what the worker answers.
+
+These values cross the pipe as they are (`desktop_llm.protocol`); nothing else does. Requests are
+answered by events that carry the request's number, the last of which is one of `TERMINAL`.
+"""
+
+from dataclasses import dataclass, field
+
+from desktop_llm.core.errors import FaultValue
+from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
+from desktop_llm.core.messages import Message
+from desktop_llm.core.models import LoadedModel, LoadOptions
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    path: str
+    options: LoadOptions = field(default_factory=LoadOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadModel:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class CountTokens:
+    """Tokens of the prompt that these messages make, the template included."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End the request of that number early. Itself answered only by that request's last event."""
+
+    target: int
+
+
+Request = LoadModel | UnloadModel | Generate | CountTokens | GetStatus | Cancel
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First frame of a worker."""
+
+    protocol: int
+    pid: int
+    program: str  # version of desktop-llm
+    runtime: str  # version of the inference library
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    fraction: float  # 0 … 1
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    done: int  # tokens in the context, reused ones included
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """New text of a reply. Successive ones may be merged; no other event is dropped."""
+
+    text: str
+    tokens: int  # made since the delta before
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    model: LoadedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    idle: bool  # by itself, after the time set
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    reason: FinishReason
+    stats: GenerationStats
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    tokens: int
+    context_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    model: LoadedModel | None
+    resident_bytes: int
+    threads: int
+    context_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The request ended in a fault; see `core.errors.fault_from`."""
+
+    code: str
+    data: dict[str, FaultValue]
+
+
+Event = (
+    Hello
+    | LoadProgress
+    | PromptProgress
+    | TextDelta
+    | ModelReady
+    | Unloaded
+    | Finished
+    | TokenCount
+    | Status
+    | Failed
+)
+
+TERMINAL = (ModelReady, Unloaded, Finished, TokenCount, Status, Failed)

@@ -1,0 +1,73 @@
+"""What can go wrong, as data; the faces word it.
+
+    DesktopLlmError
+    ├── EnvironmentFault   the computer, a file or the input is at fault: shown kindly, exit code 1
+    └── ProgramFault       ours, a bug: shown as one, exit code 70
+
+A fault carries a `FaultCode` and the values its sentence needs. The sentence itself, in the
+person's language, is made at the face (`desktop_llm.words.faults`), so that a fault can cross a
+pipe, be stored, and be shown later in another language.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+FaultValue = str | int | float
+
+
+class FaultCode(StrEnum):
+    """Every fault the program can name. A test asserts that each one is worded."""
+
+    MODEL_MISSING = "model-missing"
+    MODEL_NOT_GGUF = "model-not-gguf"
+    MODEL_TRUNCATED = "model-truncated"
+    MODEL_ABSURD = "model-absurd"
+    MODEL_VERSION = "model-version"
+    MODEL_NOT_LOADABLE = "model-not-loadable"
+    MODEL_CRASHED_LOADING = "model-crashed-loading"
+    MODEL_TOO_LARGE = "model-too-large"
+    NO_MODEL = "no-model"
+    TEMPLATE_FAILED = "template-failed"
+    PROMPT_TOO_LONG = "prompt-too-long"
+    INVALID_PARAMETER = "invalid-parameter"
+    WORKER_KILLED = "worker-killed"
+    WORKER_OUT_OF_MEMORY = "worker-out-of-memory"
+    WORKER_CRASHED = "worker-crashed"
+    WORKER_GAVE_UP = "worker-gave-up"
+    WORKER_SILENT = "worker-silent"
+    DATA_FOLDER_READ_ONLY = "data-folder-read-only"
+    DISK_FULL = "disk-full"
+    DATABASE_NEWER = "database-newer"
+    DATABASE_DAMAGED = "database-damaged"
+    SETTINGS_BROKEN = "settings-broken"
+    FILE_UNREADABLE = "file-unreadable"
+    INPUT_EMPTY = "input-empty"
+    BUG = "bug"
+
+
+class DesktopLlmError(Exception):
+    """Root of the program's own exceptions."""
+
+    def __init__(self, code: FaultCode, **data: FaultValue) -> None:
+        self.code = code
+        self.data: Mapping[str, FaultValue] = data
+        values = ", ".join(f"{key}={value!r}" for key, value in data.items())
+        super().__init__(f"{code.value}({values})")
+
+
+class EnvironmentFault(DesktopLlmError):
+    """The computer, a file or the input is at fault; a person can do something about it."""
+
+
+class ProgramFault(DesktopLlmError):
+    """A bug of this program."""
+
+
+def fault_from(code: str, data: Mapping[str, FaultValue]) -> DesktopLlmError:
+    """Rebuild a fault from its parts, as they crossed a pipe. Unknown codes are bugs."""
+    try:
+        known = FaultCode(code)
+    except ValueError:
+        return ProgramFault(FaultCode.BUG, detail=code)
+    kind = ProgramFault if known is FaultCode.BUG else EnvironmentFault
+    return kind(known, **data)

@@ -1,0 +1,138 @@
+"""Everything that shapes one generation, in one value, and what comes out of it."""
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.messages import Message
+
+MAX_STOP_STRINGS = 16
+MAX_STOP_LENGTH = 256
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"  # the model ended its reply, or a stop string appeared
+    LENGTH = "length"  # max_tokens reached
+    CONTEXT = "context"  # no room left in the context
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """Settings of llama.cpp's sampler chain. The defaults of a field with a neutral value are it.
+
+    Order in the chain: logit bias, penalties, DRY, top-k, typical, top-p, min-p, XTC, temperature,
+    grammar first of all. `temperature == 0` means greedy.
+    """
+
+    temperature: float = 0.7
+    top_k: int = 40  # 0: off
+    top_p: float = 0.95
+    min_p: float = 0.05
+    typical_p: float = 1.0
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 64  # tokens; 0: off, -1: the whole context
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    dry_multiplier: float = 0.0  # 0: off
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    xtc_probability: float = 0.0  # 0: off
+    xtc_threshold: float = 0.1
+    seed: int | None = None  # None: a new one each time, reported in the statistics
+    grammar: str | None = None  # GBNF, start symbol "root"
+    grammar_triggers: tuple[str, ...] = ()  # regular expressions: the grammar starts lazily
+    logit_bias: tuple[tuple[int, float], ...] = ()  # (token, addend to its logit)
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
+                raise EnvironmentFault(
+                    FaultCode.INVALID_PARAMETER, name=name, value=str(value), low=low, high=high
+                )
+        if self.seed is not None and not 0 <= self.seed <= 0xFFFF_FFFE:
+            raise EnvironmentFault(
+                FaultCode.INVALID_PARAMETER,
+                name="seed",
+                value=str(self.seed),
+                low=0,
+                high=0xFFFF_FFFE,
+            )
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("temperature", 0, 5),
+    ("top_k", 0, 1_000_000),
+    ("top_p", 0, 1),
+    ("min_p", 0, 1),
+    ("typical_p", 0, 1),
+    ("repeat_penalty", 0.1, 10),
+    ("repeat_last_n", -1, 1_000_000),
+    ("frequency_penalty", -10, 10),
+    ("presence_penalty", -10, 10),
+    ("dry_multiplier", 0, 10),
+    ("dry_base", 1, 10),
+    ("dry_allowed_length", 0, 10_000),
+    ("dry_penalty_last_n", -1, 1_000_000),
+    ("xtc_probability", 0, 1),
+    ("xtc_threshold", 0, 1),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """One generation.
+
+    `reproducible` means a cold context and fixed batch sizes: slower on a long conversation, and
+    the same text every time for the same seed (a warm KV cache changes the last bits of the
+    logits).
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None  # None: until the model ends or the context is full
+    stop: tuple[str, ...] = ()
+    reproducible: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None and not 1 <= self.max_tokens <= 1_000_000:
+            raise EnvironmentFault(
+                FaultCode.INVALID_PARAMETER,
+                name="max_tokens",
+                value=str(self.max_tokens),
+                low=1,
+                high=1_000_000,
+            )
+        longest = max((len(stop) for stop in self.stop), default=1)
+        if len(self.stop) > MAX_STOP_STRINGS or not 1 <= longest <= MAX_STOP_LENGTH:
+            raise EnvironmentFault(
+                FaultCode.INVALID_PARAMETER,
+                name="stop",
+                value=str(len(self.stop)),
+                low=1,
+                high=MAX_STOP_STRINGS,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationStats:
+    """Measured while one reply was made. Times in seconds."""
+
+    prompt_tokens: int
+    reused_tokens: int  # of the prompt, found in the KV cache
+    completion_tokens: int
+    prompt_seconds: float
+    completion_seconds: float
+    seed: int
+    threads: int  # at the end
+    context_used: int  # tokens in the KV cache afterwards
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Decode speed; 0 where nothing was decoded."""
+        if self.completion_seconds <= 0:
+            return 0.0
+        return self.completion_tokens / self.completion_seconds

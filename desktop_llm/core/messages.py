@@ -1,0 +1,27 @@
+"""A conversation's content, without any identity: ids belong to the store."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class MessageState(StrEnum):
+    """How complete a stored message is."""
+
+    COMPLETE = "complete"
+    STREAMING = "streaming"  # found at start, it means the program died: it becomes INTERRUPTED
+    STOPPED = "stopped"  # by the person
+    INTERRUPTED = "interrupted"  # by a crash or a fault
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation, as the model sees it."""
+
+    role: Role
+    text: str

@@ -1,0 +1,61 @@
+"""Models as values: what is on disk, how it is loaded, what the worker says of it."""
+
+from dataclasses import dataclass
+
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How a model is loaded."""
+
+    context_length: int = 4096  # tokens; capped at what the model was trained for
+    batch_size: int = 512  # tokens a decode call
+    threads: int | None = None  # None: adaptive, from the cores the process may really use
+    gpu_layers: int = 0
+    use_mmap: bool = True
+    use_mlock: bool = False
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("context_length", self.context_length, 64, 4_194_304),
+            ("batch_size", self.batch_size, 16, 8192),
+            ("threads", 1 if self.threads is None else self.threads, 1, 512),
+            ("gpu_layers", self.gpu_layers, 0, 10_000),
+        )
+        for name, value, low, high in checks:
+            if not low <= value <= high:
+                raise EnvironmentFault(
+                    FaultCode.INVALID_PARAMETER, name=name, value=str(value), low=low, high=high
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """What the worker found in the file it loaded."""
+
+    path: str
+    name: str
+    architecture: str
+    description: str  # llama.cpp's own, e.g. "llama 135M Q4_1"
+    parameters: int
+    size_bytes: int
+    context_length: int  # of the context in use
+    trained_context: int
+    vocabulary: int
+    has_template: bool  # False: the built-in fallback is used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledModel:
+    """A model file this computer has."""
+
+    name: str  # unique in the library; what `--model` takes
+    path: str
+    size_bytes: int
+    source: str  # "starter", "linked"
+    architecture: str = ""
+    parameters: int = 0
+    quantization: str = ""
+    context_length: int = 0  # the model was trained for
+    licence: str = ""

@@ -1,0 +1,1 @@
+"""What crosses a pipe: frames, and the values in them."""
