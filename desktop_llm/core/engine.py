@@ -18,6 +18,7 @@ from desktop_llm.core.models import LoadedModel, LoadOptions
 class LoadModel:
     path: str
     options: LoadOptions = field(default_factory=LoadOptions)
+    idle_unload_seconds: int = 0  # 0: stays loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ over `MAX_FRAME` means the other side is broken: reading stops there, before any
 """
 
 import struct
-from typing import BinaryIO
+from typing import IO
 
 MAX_FRAME = 64 * 1024 * 1024  # bytes; a 1 MB message with its history fits many times over
 _HEADER = struct.Struct("<I")
@@ -15,7 +15,7 @@ class BrokenFrameError(Exception):
     """The stream does not hold frames (garbage, or it ended within one)."""
 
 
-def write_frame(stream: BinaryIO, payload: bytes) -> None:
+def write_frame(stream: IO[bytes], payload: bytes) -> None:
     """Write one frame and flush. The caller serialises writers."""
     if len(payload) > MAX_FRAME:
         raise ValueError(f"frame of {len(payload)} bytes is over the limit of {MAX_FRAME}")
@@ -23,7 +23,7 @@ def write_frame(stream: BinaryIO, payload: bytes) -> None:
     stream.flush()
 
 
-def read_frame(stream: BinaryIO) -> bytes | None:
+def read_frame(stream: IO[bytes]) -> bytes | None:
     """The next frame, or None at a clean end of the stream. Raises BrokenFrameError."""
     header = _read_exactly(stream, _HEADER.size)
     if not header:
@@ -39,7 +39,7 @@ def read_frame(stream: BinaryIO) -> bytes | None:
     return payload
 
 
-def _read_exactly(stream: BinaryIO, count: int) -> bytes:
+def _read_exactly(stream: IO[bytes], count: int) -> bytes:
     """`count` bytes, fewer only at the end of the stream."""
     chunks: list[bytes] = []
     missing = count

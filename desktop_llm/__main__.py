@@ -1,0 +1,29 @@
+"""From the argument list to a face or a process; imports only what that one needs."""
+
+import os
+import sys
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_XET": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def main() -> int:
+    for name, value in OFFLINE.items():
+        os.environ.setdefault(name, value)
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["worker"]:
+        from desktop_llm.worker.main import main as worker_main
+
+        return worker_main()
+    from desktop_llm.cli.main import main as cli_main
+
+    return cli_main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

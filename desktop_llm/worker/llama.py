@@ -1,0 +1,213 @@
+"""A loaded model and its context, on llama.cpp's low-level interface. One thread owns it."""
+
+import ctypes
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as llama
+
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.models import LoadedModel, LoadOptions
+
+DECODE_OK, DECODE_NO_SLOT, DECODE_ABORTED = 0, 1, 2
+
+
+class AbortFlag:
+    """Stops a running `llama_decode` from another thread.
+
+    llama.cpp asks its abort callback after every operation of the graph, several hundred times a
+    token; a Python callback would cost a tenth of the speed. The callback is therefore a C
+    function that is true as soon as the byte it is given is not zero: `strlen`.
+    """
+
+    def __init__(self) -> None:
+        self._byte = ctypes.create_string_buffer(2)
+        library = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+        self._strlen = ctypes.cast(library.strlen, llama.ggml_abort_callback)
+        self._address = ctypes.cast(self._byte, ctypes.c_void_p)
+
+    def install(self, context: Any) -> None:
+        llama.llama_set_abort_callback(context, self._strlen, self._address)
+
+    def set(self) -> None:
+        self._byte[0] = b"\x01"
+
+    def clear(self) -> None:
+        self._byte[0] = b"\x00"
+
+    def is_set(self) -> bool:
+        return bool(self._byte[0] != b"\x00")
+
+
+class LoadCancelledError(Exception):
+    """Loading was cancelled from `on_progress`."""
+
+
+class LlamaModel:
+    """Weights, vocabulary and one context with one sequence."""
+
+    def __init__(
+        self,
+        path: Path,
+        options: LoadOptions,
+        threads: int,
+        abort: AbortFlag,
+        on_progress: Callable[[float], bool],
+    ) -> None:
+        """Load; `on_progress(fraction)` returns False to cancel.
+
+        Raises LoadCancelledError, or EnvironmentFault with MODEL_NOT_LOADABLE.
+        """
+        self.path = path
+        self.batch_size = options.batch_size
+        self._model = self._load(path, options, on_progress)
+        self.vocab = llama.llama_model_get_vocab(self._model)
+        trained = llama.llama_model_n_ctx_train(self._model)
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = min(options.context_length, trained or options.context_length)
+        parameters.n_batch = parameters.n_ubatch = options.batch_size
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.no_perf = True
+        self.context = llama.llama_init_from_model(self._model, parameters)
+        if not self.context:
+            llama.llama_model_free(self._model)
+            raise EnvironmentFault(FaultCode.MODEL_TOO_LARGE, path=str(path))
+        abort.install(self.context)
+        self._memory = llama.llama_get_memory(self.context)
+        self.context_length: int = llama.llama_n_ctx(self.context)
+        self.threads = threads
+        self.bos: int = llama.llama_vocab_bos(self.vocab)
+        self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
+        self._piece_buffer = ctypes.create_string_buffer(256)
+        self._one_token = (llama.llama_token * 1)()
+
+    def _load(self, path: Path, options: LoadOptions, on_progress: Callable[[float], bool]) -> Any:
+        cancelled = False
+
+        @llama.llama_progress_callback  # type: ignore[untyped-decorator]
+        def progress(fraction: float, _data: object) -> bool:
+            nonlocal cancelled
+            cancelled = cancelled or not on_progress(fraction)
+            return not cancelled
+
+        parameters = llama.llama_model_default_params()
+        parameters.n_gpu_layers = options.gpu_layers
+        parameters.load_mode = (
+            llama.LLAMA_LOAD_MODE_MMAP if options.use_mmap else llama.LLAMA_LOAD_MODE_NONE
+        ) | (llama.LLAMA_LOAD_MODE_MLOCK if options.use_mlock else 0)
+        parameters.progress_callback = progress
+        model = llama.llama_model_load_from_file(str(path).encode(), parameters)
+        if cancelled:
+            if model:
+                llama.llama_model_free(model)
+            raise LoadCancelledError
+        if not model:
+            raise EnvironmentFault(FaultCode.MODEL_NOT_LOADABLE, path=str(path))
+        return model
+
+    def free(self) -> None:
+        llama.llama_free(self.context)
+        llama.llama_model_free(self._model)
+
+    def describe(self) -> LoadedModel:
+        description = self._text(llama.llama_model_desc)
+        return LoadedModel(
+            path=str(self.path),
+            name=self.metadata("general.name") or self.path.stem,
+            architecture=self.metadata("general.architecture"),
+            description=description,
+            parameters=llama.llama_model_n_params(self._model),
+            size_bytes=llama.llama_model_size(self._model),
+            context_length=self.context_length,
+            trained_context=llama.llama_model_n_ctx_train(self._model),
+            vocabulary=llama.llama_vocab_n_tokens(self.vocab),
+            has_template=self.template() is not None,
+        )
+
+    def template(self) -> str | None:
+        source = llama.llama_model_chat_template(self._model, None)
+        return source.decode("utf-8", "replace") if source else None
+
+    def metadata(self, key: str) -> str:
+        return self._text(llama.llama_model_meta_val_str, key.encode())
+
+    def _text(self, function: Any, *arguments: bytes) -> str:
+        buffer = ctypes.create_string_buffer(1024)
+        length = function(self._model, *arguments, buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if length > 0 else ""
+
+    # --- tokens --------------------------------------------------------------------------------
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        """Tokens of `text`; `special` lets control tokens in it count as such."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        tokens = (llama.llama_token * room)()
+        count = llama.llama_tokenize(self.vocab, data, len(data), tokens, room, False, special)
+        if count < 0:
+            tokens = (llama.llama_token * -count)()
+            count = llama.llama_tokenize(
+                self.vocab, data, len(data), tokens, -count, False, special
+            )
+        return tokens[:count]  # type: ignore[no-any-return]
+
+    def piece(self, token: int, special: bool = False) -> bytes:
+        """The bytes of a token; part of a character for some."""
+        buffer = self._piece_buffer
+        size = llama.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, special)
+        if size < 0:
+            self._piece_buffer = buffer = ctypes.create_string_buffer(-size)
+            size = llama.llama_token_to_piece(self.vocab, token, buffer, -size, 0, special)
+        return buffer.raw[:size]
+
+    def knows_special(self, text: str) -> bool:
+        """Whether `text` is one control token of this vocabulary."""
+        return len(self.tokenize(text, special=True)) == 1
+
+    def ends(self, token: int) -> bool:
+        return bool(llama.llama_vocab_is_eog(self.vocab, token))
+
+    # --- the context ---------------------------------------------------------------------------
+
+    def set_threads(self, threads: int) -> None:
+        if threads != self.threads:
+            llama.llama_set_n_threads(self.context, threads, threads)
+            self.threads = threads
+
+    def decode(self, tokens: list[int]) -> int:
+        """Evaluate tokens after those in the context; llama_decode's own return value."""
+        count = len(tokens)
+        array = (llama.llama_token * count)(*tokens)
+        return int(llama.llama_decode(self.context, llama.llama_batch_get_one(array, count)))
+
+    def decode_one(self, token: int) -> int:
+        self._one_token[0] = token
+        batch = llama.llama_batch_get_one(self._one_token, 1)
+        return int(llama.llama_decode(self.context, batch))
+
+    def cut(self, length: int) -> bool:
+        """Keep the first `length` tokens of the context; False where it cannot be cut there."""
+        if length == 0:
+            llama.llama_memory_clear(self._memory, True)
+            return True
+        return bool(llama.llama_memory_seq_rm(self._memory, 0, length, -1))
+
+
+def runtime_version() -> str:
+    import llama_cpp
+
+    return str(llama_cpp.__version__)
+
+
+def quiet_log(write: Callable[[str], None]) -> Any:
+    """Send llama.cpp's warnings and errors to `write`; keep the returned object alive."""
+
+    @llama.llama_log_callback  # type: ignore[untyped-decorator]
+    def log(level: int, text: bytes, _data: object) -> None:
+        if level in (3, 4):  # GGML_LOG_LEVEL_WARN, _ERROR
+            write(text.decode("utf-8", "replace").rstrip())
+
+    llama.llama_log_set(log, None)
+    return log

@@ -1,0 +1,198 @@
+"""The worker's process: frames in, events out.
+
+One thread reads frames, so that a cancel is seen while the other, which owns the model, computes.
+When the pipe closes, the process ends, whatever it was doing.
+"""
+
+import contextlib
+import logging
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from desktop_llm import __version__
+from desktop_llm.core.engine import (
+    Cancel,
+    CountTokens,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    GetStatus,
+    Hello,
+    LoadModel,
+    LoadProgress,
+    ModelReady,
+    Request,
+    Status,
+    TokenCount,
+    Unloaded,
+    UnloadModel,
+)
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.protocol.codec import PROTOCOL_VERSION, MalformedFrameError, decode, encode
+from desktop_llm.protocol.frames import BrokenFrameError, read_frame, write_frame
+from desktop_llm.worker import hardening
+from desktop_llm.worker.llama import AbortFlag, LoadCancelledError, quiet_log, runtime_version
+from desktop_llm.worker.session import Session
+
+logger = logging.getLogger(__name__)
+
+EXIT_GRACE = 1.0  # seconds the owning thread gets to stop once the pipe has closed
+
+
+class Worker:
+    """Requests in order, one at a time; cancels overtake."""
+
+    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._queue: queue.SimpleQueue[tuple[int, Request] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # of the four fields below
+        self._current = 0
+        self._cancelled: set[int] = set()
+        self._waiting: set[int] = set()
+        self._abort = AbortFlag()
+        self._session: Session | None = None
+        self._idle_seconds = 0
+
+    def run(self) -> None:
+        self._send(0, Hello(PROTOCOL_VERSION, os.getpid(), __version__, runtime_version()))
+        threading.Thread(target=self._read, name="frames", daemon=True).start()
+        while True:
+            try:
+                idle = self._idle_seconds if self._session else 0
+                item = self._queue.get(timeout=idle or None)
+            except queue.Empty:
+                self._unload()
+                self._send(0, Unloaded(idle=True))
+                continue
+            if item is None:
+                break
+            self._serve(*item)
+        self._unload()
+
+    # --- the reading thread --------------------------------------------------------------------
+
+    def _read(self) -> None:
+        with contextlib.suppress(BrokenFrameError, OSError):
+            while (payload := read_frame(self._reader)) is not None:
+                try:
+                    number, value = decode(payload)
+                except MalformedFrameError:
+                    logger.exception("a malformed frame was ignored")
+                    continue
+                if isinstance(value, Cancel):
+                    self._cancel(value.target)
+                elif isinstance(value, Request):
+                    with self._lock:
+                        self._waiting.add(number)
+                    self._queue.put((number, value))
+        self._abort.set()
+        self._queue.put(None)
+        threading.Timer(EXIT_GRACE, os._exit, (0,)).start()
+
+    def _cancel(self, target: int) -> None:
+        with self._lock:
+            if target == self._current:
+                self._abort.set()
+            elif target in self._waiting:
+                self._cancelled.add(target)
+
+    # --- the owning thread ---------------------------------------------------------------------
+
+    def _serve(self, number: int, request: Request) -> None:
+        with self._lock:
+            self._waiting.discard(number)
+            self._current = number
+            if number in self._cancelled:
+                self._abort.set()
+        try:
+            answer = self._answer(number, request)
+        except DesktopLlmError as error:
+            answer = Failed(error.code.value, dict(error.data))
+        except Exception as error:
+            logger.exception("request failed")
+            answer = Failed(FaultCode.BUG.value, {"detail": f"{type(error).__name__}: {error}"})
+        with self._lock:
+            self._current = 0
+            self._cancelled.discard(number)
+            self._abort.clear()
+        self._send(number, answer)
+
+    def _answer(self, number: int, request: Request) -> Event:
+        if isinstance(request, LoadModel):
+            return self._load(number, request)
+        if isinstance(request, UnloadModel):
+            self._unload()
+            return Unloaded(idle=False)
+        if isinstance(request, GetStatus):
+            return self._status()
+        if self._session is None:
+            raise EnvironmentFault(FaultCode.NO_MODEL)
+        if isinstance(request, Generate):
+            session = self._session
+            reason, stats = session.generate(
+                request.request, lambda event: self._send(number, event)
+            )
+            return Finished(reason, stats)
+        assert isinstance(request, CountTokens)
+        return TokenCount(*self._session.count(request.messages))
+
+    def _load(self, number: int, request: LoadModel) -> Event:
+        path = Path(request.path)
+        if not path.is_file():
+            raise EnvironmentFault(FaultCode.MODEL_MISSING, path=request.path)
+        self._unload()
+        shown = -1
+
+        def progress(fraction: float) -> bool:
+            nonlocal shown
+            percent = int(100 * fraction)
+            if percent > shown:
+                shown = percent
+                self._send(number, LoadProgress(fraction))
+            return not self._abort.is_set()
+
+        try:
+            self._session = Session(path, request.options, self._abort, progress, logger.warning)
+        except LoadCancelledError:
+            return Unloaded(idle=False)
+        self._idle_seconds = request.idle_unload_seconds
+        return ModelReady(self._session.describe())
+
+    def _unload(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def _status(self) -> Status:
+        import psutil
+
+        session = self._session
+        return Status(
+            model=session.describe() if session else None,
+            resident_bytes=psutil.Process().memory_info().rss,
+            threads=session.threads if session else 0,
+            context_used=session.context_used if session else 0,
+        )
+
+    def _send(self, number: int, event: Event) -> None:
+        try:
+            write_frame(self._writer, encode(number, event))
+        except OSError:  # nobody listens any more
+            os._exit(0)
+
+
+def main() -> int:
+    reader, writer = hardening.take_pipes()
+    hardening.drop_privileges()
+    hardening.refuse_network()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    keep_alive = quiet_log(logger.warning)
+    Worker(reader, writer).run()
+    del keep_alive
+    os._exit(0)  # native destructors at exit are known to crash; everything is written
