@@ -1,0 +1,98 @@
+"""`ask`: one question, one streamed reply."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from desktop_llm.core.engine import TextDelta
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.generation import FinishReason, GenerationRequest, Sampling
+from desktop_llm.core.messages import Message, Role
+from desktop_llm.core.text import clean_text
+from desktop_llm.engine.client import EngineClient
+from desktop_llm.storage.library import Library
+from desktop_llm.storage.paths import resolve_folders
+
+
+def register(groups: Any) -> None:
+    parser = groups.add_parser("ask", help="ask the local model one question")
+    parser.add_argument(
+        "question", nargs="?", default="", help="read from stdin where it is - or absent"
+    )
+    parser.add_argument("--file", type=Path, action="append", default=[], help="text put before it")
+    parser.add_argument("--model", default="", help="name or path; the starter model if absent")
+    parser.add_argument("--system", default="")
+    parser.add_argument("--temperature", type=float, default=0.7)
+    parser.add_argument("--seed", type=int, help="the same text every time")
+    parser.add_argument("--max-tokens", type=int)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--trace-protocol", action="store_true", help="frames as JSON on stderr")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    request = GenerationRequest(
+        messages=_messages(options),
+        sampling=Sampling(temperature=options.temperature, seed=options.seed),
+        max_tokens=options.max_tokens,
+        reproducible=options.seed is not None,
+    )
+    model = Library(resolve_folders(options.data_dir)).find(options.model)
+    trace = (lambda line: print(line, file=sys.stderr)) if options.trace_protocol else None
+    engine = EngineClient(trace=trace)
+    try:
+        engine.load(Path(model.path)).result()
+        task = engine.generate(request)
+        parts: list[str] = []
+        try:
+            for event in task.wait_events():
+                if isinstance(event, TextDelta):
+                    parts.append(event.text)
+                    if not options.json:
+                        sys.stdout.write(event.text)
+                        sys.stdout.flush()
+        except KeyboardInterrupt:
+            task.cancel()
+        finished = task.result()
+    finally:
+        engine.close()
+    stats = finished.stats
+    if options.json:
+        answer = {
+            "text": "".join(parts),
+            "finish_reason": finished.reason.value,
+            "model": model.name,
+            "prompt_tokens": stats.prompt_tokens,
+            "completion_tokens": stats.completion_tokens,
+            "prompt_seconds": round(stats.prompt_seconds, 4),
+            "tokens_per_second": round(stats.tokens_per_second, 2),
+            "seed": stats.seed,
+        }
+        print(json.dumps(answer, ensure_ascii=False))
+    else:
+        print()
+    return 1 if finished.reason is FinishReason.CANCELLED else 0
+
+
+def _messages(options: argparse.Namespace) -> tuple[Message, ...]:
+    parts = []
+    for path in options.file:
+        try:
+            parts.append(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError as error:
+            raise EnvironmentFault(
+                FaultCode.FILE_UNREADABLE, path=str(path), reason=error.strerror or ""
+            ) from error
+    question = options.question
+    if question in ("", "-"):
+        if sys.stdin.isatty():
+            raise EnvironmentFault(FaultCode.INPUT_EMPTY)
+        question = sys.stdin.buffer.read().decode("utf-8", "replace")
+    parts.append(question)
+    text = clean_text("\n\n".join(parts))
+    if not text.strip():
+        raise EnvironmentFault(FaultCode.INPUT_EMPTY)
+    messages = [Message(Role.SYSTEM, clean_text(options.system))] if options.system else []
+    return (*messages, Message(Role.USER, text))

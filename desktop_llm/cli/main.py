@@ -1,0 +1,41 @@
+"""`desktop-llm …`: arguments in, results on stdout, messages on stderr, an exit code."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from desktop_llm import __version__
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault
+
+EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_BUG = 0, 1, 2, 70
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="desktop-llm")
+    parser.add_argument("--version", action="version", version=f"desktop-llm {__version__}")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="data folder of this run")
+    groups = parser.add_subparsers(dest="command", required=True)
+
+    from desktop_llm.cli import ask, doctor, models
+
+    for module in (ask, models, doctor):
+        module.register(groups)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    options = build_parser().parse_args(arguments)
+    try:
+        result: int = options.run(options)
+        return result
+    except EnvironmentFault as fault:
+        print(f"desktop-llm: {fault}", file=sys.stderr)
+        return EXIT_ENVIRONMENT
+    except DesktopLlmError as fault:
+        print(f"desktop-llm: a bug of ours: {fault}", file=sys.stderr)
+        return EXIT_BUG
+    except KeyboardInterrupt:
+        return EXIT_ENVIRONMENT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return EXIT_ENVIRONMENT

@@ -1,0 +1,56 @@
+"""The program as scripts see it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments: str, data, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "desktop_llm", "--data-dir", str(data), *arguments]
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_ask_gives_the_same_json_for_the_same_seed(tmp_path):
+    arguments = ("ask", "Say hi", "--max-tokens", "8", "--seed", "1", "--json")
+    first, second = (run(*arguments, data=tmp_path) for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    answer = json.loads(first.stdout)
+    assert answer["finish_reason"] == "length"
+    assert answer["completion_tokens"] == 8
+    assert json.loads(second.stdout)["text"] == answer["text"]
+
+
+def test_ask_reads_stdin(tmp_path):
+    result = run("ask", "--max-tokens", "4", data=tmp_path, stdin="Hello")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("ask",), 1),
+        (("ask", "hi", "--model", "missing"), 1),
+        (("ask", "hi", "--temperature", "nan"), 1),
+        (("ask", "hi", "--file", "/nonexistent"), 1),
+        (("ask", "hi", "--max-tokens", "many"), 2),
+        (("unheard-of",), 2),
+    ],
+)
+def test_faults_are_one_line_and_an_exit_code(tmp_path, arguments, code):
+    result = run(*arguments, data=tmp_path)
+    assert result.returncode == code
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_models_and_doctor(tmp_path):
+    models = json.loads(run("models", "list", "--json", data=tmp_path).stdout)
+    assert models[0]["source"] == "starter"
+    report = json.loads(run("doctor", "--json", data=tmp_path).stdout)
+    assert report["worker"]
+    assert report["data_folder"] == str(tmp_path)
