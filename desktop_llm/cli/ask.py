@@ -10,8 +10,10 @@ from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.generation import FinishReason, GenerationRequest, Sampling
 from desktop_llm.core.messages import Message, Role
+from desktop_llm.core.models import LoadOptions
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import EngineClient
+from desktop_llm.services.models import ModelService
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import resolve_folders
 
@@ -39,11 +41,12 @@ def run(options: argparse.Namespace) -> int:
         max_tokens=options.max_tokens,
         reproducible=options.seed is not None,
     )
-    model = Library(resolve_folders(options.data_dir)).find(options.model)
     trace = (lambda line: print(line, file=sys.stderr)) if options.trace_protocol else None
     engine = EngineClient(trace=trace)
     try:
-        engine.load(Path(model.path)).result()
+        models = ModelService(Library(resolve_folders(options.data_dir)), engine)
+        model = models.find(options.model)
+        models.load(model, LoadOptions()).result()
         task = engine.generate(request)
         parts: list[str] = []
         try:

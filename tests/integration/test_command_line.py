@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.fakes.gguf_files import gguf
+
 
 def run(*arguments: str, data, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "desktop_llm", "--data-dir", str(data), *arguments]
@@ -54,3 +56,12 @@ def test_models_and_doctor(tmp_path):
     report = json.loads(run("doctor", "--json", data=tmp_path).stdout)
     assert report["worker"]
     assert report["data_folder"] == str(tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"no model", gguf(tensors=2**60), gguf()[:30]])
+def test_a_broken_model_file_is_named(tmp_path, data):
+    path = tmp_path / "坏的.gguf"
+    path.write_bytes(data)
+    result = run("ask", "hi", "--model", str(path), data=tmp_path)
+    assert result.returncode == 1
+    assert path.name in result.stderr

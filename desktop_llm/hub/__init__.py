@@ -1,0 +1,1 @@
+"""Model files: understood before anything native touches them."""
