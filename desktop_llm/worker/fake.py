@@ -1,0 +1,171 @@
+"""A worker without a model, for faults and speed: the same protocol, behaviour by script.
+
+    python -m desktop_llm.worker.fake --step stall --step die:9 …
+
+Each `Generate` takes the next step; when they run out, replies are ordinary again. A file given
+with `--state` counts the steps taken, so that a script goes on across restarts.
+
+    reply            the words of the question, one a token
+    stall            two words, then nothing until it is cancelled or the pipe closes
+    die:SIGNAL       two words, then the signal, e.g. die:9, die:11
+    exit:CODE        two words, then an orderly exit
+    garbage          two words, then bytes that are no frame
+    deaf             says nothing at all
+"""
+
+import argparse
+import os
+import queue
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+from desktop_llm import __version__
+from desktop_llm.core.engine import (
+    Cancel,
+    CountTokens,
+    Event,
+    Failed,
+    Finished,
+    Generate,
+    GetStatus,
+    Hello,
+    LoadModel,
+    ModelReady,
+    Request,
+    Status,
+    TextDelta,
+    TokenCount,
+    Unloaded,
+)
+from desktop_llm.core.errors import FaultCode
+from desktop_llm.core.generation import FinishReason, GenerationStats
+from desktop_llm.core.models import LoadedModel
+from desktop_llm.protocol.codec import PROTOCOL_VERSION, decode, encode
+from desktop_llm.protocol.frames import read_frame, write_frame
+from desktop_llm.worker.hardening import take_pipes
+
+
+class FakeWorker:
+    def __init__(
+        self, reader: IO[bytes], writer: IO[bytes], steps: list[str], state: Path | None
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._steps = steps
+        self._state = state
+        self._taken = int(state.read_text()) if state is not None and state.exists() else 0
+        self._requests: queue.SimpleQueue[tuple[int, Request] | None] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+        self._model: LoadedModel | None = None
+
+    def run(self, dies_loading: int) -> None:
+        hello = Hello(PROTOCOL_VERSION, os.getpid(), __version__, "fake")
+        self._send(0, hello)
+        threading.Thread(target=self._read, daemon=True).start()
+        while (item := self._requests.get()) is not None:
+            number, request = item
+            self._cancelled.clear()
+            if isinstance(request, LoadModel) and dies_loading:
+                os.kill(os.getpid(), dies_loading)
+            self._serve(number, request)
+
+    def _read(self) -> None:
+        while (payload := read_frame(self._reader)) is not None:
+            number, value = decode(payload)
+            if isinstance(value, Cancel):
+                self._cancelled.set()
+            elif isinstance(value, Request):
+                self._requests.put((number, value))
+        os._exit(0)
+
+    def _serve(self, number: int, request: Request) -> None:
+        if isinstance(request, LoadModel):
+            self._model = LoadedModel(
+                path=request.path,
+                name=Path(request.path).stem,
+                architecture="fake",
+                description="fake",
+                parameters=1,
+                size_bytes=1,
+                context_length=request.options.context_length,
+                trained_context=8192,
+                vocabulary=2,
+                has_template=False,
+            )
+            self._send(number, ModelReady(self._model))
+        elif isinstance(request, Generate):
+            self._generate(number, request)
+        elif isinstance(request, CountTokens):
+            words = sum(len(message.text.split()) for message in request.messages)
+            self._send(number, TokenCount(words, 4096))
+        elif isinstance(request, GetStatus):
+            self._send(number, Status(self._model, 0, 1, 0))
+        else:
+            self._model = None
+            self._send(number, Unloaded(idle=False))
+
+    def _next_step(self) -> tuple[str, int]:
+        step = self._steps[self._taken] if self._taken < len(self._steps) else "reply"
+        self._taken += 1
+        if self._state is not None:
+            self._state.write_text(str(self._taken))
+        name, _, argument = step.partition(":")
+        return name, int(argument or 0)
+
+    def _generate(self, number: int, request: Generate) -> None:
+        if self._model is None:
+            self._send(number, Failed(FaultCode.NO_MODEL.value, {}))
+            return
+        name, argument = self._next_step()
+        words = request.request.messages[-1].text.split()
+        if name == "deaf":
+            self._cancelled.wait()
+        shown = words if name == "reply" else words[:2]
+        for word in shown:
+            self._send(number, TextDelta(word + " ", 1))
+        if name == "stall":
+            self._cancelled.wait()
+        elif name == "die":
+            os.kill(os.getpid(), argument)
+            signal.pause()
+        elif name == "exit":
+            os._exit(argument)
+        elif name == "garbage":
+            self._writer.write(b"\xff" * 64)
+            self._writer.flush()
+            self._cancelled.wait()
+        reason = FinishReason.CANCELLED if self._cancelled.is_set() else FinishReason.STOP
+        stats = GenerationStats(
+            prompt_tokens=len(words),
+            reused_tokens=0,
+            completion_tokens=len(shown),
+            prompt_seconds=0.0,
+            completion_seconds=1e-3 * len(shown),
+            seed=0,
+            threads=1,
+            context_used=len(words) + len(shown),
+        )
+        self._send(number, Finished(reason, stats))
+
+    def _send(self, number: int, event: Event) -> None:
+        write_frame(self._writer, encode(number, event))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--step", action="append", default=[])
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--dies-loading", type=int, default=0, metavar="SIGNAL")
+    parser.add_argument("--dies-starting", action="store_true")
+    options = parser.parse_args()
+    if options.dies_starting:
+        sys.exit(3)
+    reader, writer = take_pipes()
+    FakeWorker(reader, writer, options.step, options.state).run(options.dies_loading)
+
+
+if __name__ == "__main__":
+    main()
