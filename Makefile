@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint types unit integration clean
+.PHONY: setup run test lint types layers unit unit-without-qt integration wheel clean
 
 setup:
 	@$(PYTHON) packaging/setup_environment.py
@@ -9,7 +9,7 @@ setup:
 run: setup
 	@$(BIN)/desktop-llm
 
-test: lint types unit integration
+test: lint types layers unit unit-without-qt integration wheel
 
 lint: setup
 	$(BIN)/ruff check
@@ -18,8 +18,17 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+layers: setup
+	$(BIN)/lint-imports
+
 unit: setup
 	$(BIN)/pytest tests/unit
+
+unit-without-qt: setup
+	DESKTOP_LLM_BLOCK_QT=1 $(BIN)/pytest -p no:pytest-qt tests/unit
+
+wheel: setup
+	$(BIN)/python packaging/check_wheel.py
 
 integration: setup
 	$(BIN)/pytest tests/integration
