@@ -1,0 +1,60 @@
+"""Conversations as they are stored: the content of `core.messages` with identities and times.
+
+Messages form a tree: each names its parent, so that editing or regenerating makes a branch and
+loses nothing. A conversation remembers the leaf of the branch that is shown.
+"""
+
+from dataclasses import dataclass
+
+from desktop_llm.core.generation import GenerationStats
+from desktop_llm.core.messages import Message, MessageState, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    id: int
+    title: str  # empty until the first message names it
+    model: str  # name in the library; empty: the default
+    leaf: int | None  # last message of the branch that is shown
+    draft: str  # what stands in the composer
+    created: float  # seconds since the epoch
+    changed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    id: int
+    conversation: int
+    parent: int | None
+    role: Role
+    text: str
+    state: MessageState
+    created: float
+    model: str = ""  # that made a reply
+    reason: str = ""  # why a reply is not complete: a `FaultCode`, or empty
+    finish: str = ""  # a `FinishReason`, or empty
+    stats: GenerationStats | None = None
+
+    @property
+    def message(self) -> Message:
+        return Message(self.role, self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """`excerpt` holds a few words around the first match; `start` and `end` mark the match in it."""
+
+    conversation: int
+    title: str
+    message: int | None  # None: the title matched
+    excerpt: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    path: str
+    created: float
+    size_bytes: int
+    cause: str  # "daily", "migration", "manual", "damaged" (what a restore put aside)
