@@ -42,7 +42,7 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """`excerpt` holds a few words around the first match; `start` and `end` mark the match in it."""
+    """`excerpt`: a few words around the first match; `start` and `end` mark the match in it."""
 
     conversation: int
     title: str
