@@ -36,6 +36,8 @@ class FaultCode(StrEnum):
     WORKER_GAVE_UP = "worker-gave-up"
     WORKER_SILENT = "worker-silent"
     DATA_FOLDER_READ_ONLY = "data-folder-read-only"
+    PATH_TOO_LONG = "path-too-long"
+    ALREADY_RUNNING = "already-running"
     DISK_FULL = "disk-full"
     DATABASE_NEWER = "database-newer"
     DATABASE_DAMAGED = "database-damaged"

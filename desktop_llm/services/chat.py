@@ -1,0 +1,289 @@
+"""Chat: a question goes in, a reply streams out, and nothing of either is lost.
+
+The question is committed before the model hears of it. While the reply streams, what there is of it
+is written at least every `FLUSH_SECONDS`. However the reply ends, the message says how.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.engine import (
+    Event,
+    Finished,
+    LoadProgress,
+    PromptProgress,
+    TextDelta,
+    TokenCount,
+)
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
+from desktop_llm.core.generation import (
+    FinishReason,
+    GenerationRequest,
+    GenerationStats,
+)
+from desktop_llm.core.messages import Message, MessageState, Role
+from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.settings import Settings
+from desktop_llm.core.tasks import Task
+from desktop_llm.core.text import clean_text
+from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.services.models import ModelService
+from desktop_llm.storage.conversations import Conversations
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.4  # below the half second that a crash may cost
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The question is on disk; the reply's empty message too."""
+
+    question: StoredMessage
+    reply: StoredMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The reply as it was stored. `fault`: what ended it early, with the data for its sentence."""
+
+    reply: StoredMessage
+    fault: DesktopLlmError | None = None
+
+
+ChatEvent = Asked | LoadProgress | PromptProgress | TextDelta
+ReplyTask = Task[ChatEvent, Answered]
+
+
+class ChatService:
+    """Every method but `send`, `retry` and `running` blocks on the database."""
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        models: ModelService,
+        engine: EngineClient,
+        settings: Callable[[], Settings],
+    ) -> None:
+        self._store = conversations
+        self._models = models
+        self._engine = engine
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._running: dict[int, ReplyTask] = {}
+        self._threads: set[threading.Thread] = set()
+
+    def send(self, conversation: int, text: str, parent: int | None) -> ReplyTask:
+        """Ask `text` after message `parent`. The task ends with the finished reply.
+
+        It fails only where the question could not be kept; a fault of the model is the state and
+        reason of the reply.
+        """
+        text = clean_text(text)
+        if not text.strip():
+            raise EnvironmentFault(FaultCode.INPUT_EMPTY)
+        return self._start(
+            conversation,
+            lambda model: self._store.ask(conversation, text, parent, model),
+        )
+
+    def retry(self, reply: StoredMessage) -> ReplyTask:
+        """Make another reply to the same question, as a new branch."""
+
+        def again(model: str) -> tuple[StoredMessage, StoredMessage]:
+            assert reply.parent is not None
+            question = self._store.message(reply.parent)
+            fresh = self._store.add(
+                reply.conversation,
+                Role.ASSISTANT,
+                "",
+                parent=question.id,
+                state=MessageState.STREAMING,
+                model=model,
+            )
+            return question, fresh
+
+        return self._start(reply.conversation, again)
+
+    def running(self, conversation: int) -> ReplyTask | None:
+        with self._lock:
+            return self._running.get(conversation)
+
+    def any_running(self) -> bool:
+        with self._lock:
+            return bool(self._running)
+
+    def count_tokens(self, conversation: int | None, text: str) -> Task[Event, TokenCount]:
+        """Tokens of the prompt that sending `text` would make. Needs a loaded model."""
+        branch = [] if conversation is None else self._store.branch(conversation)
+        return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text)))
+
+    def conversation_for(self, conversation: int | None) -> Conversation:
+        """The conversation, or a new one."""
+        if conversation is None:
+            return self._store.create()
+        return self._store.get(conversation)
+
+    def close(self) -> None:
+        """Stop every reply and wait until its text is on disk. The engine must be closed first."""
+        with self._lock:
+            tasks, threads = list(self._running.values()), list(self._threads)
+        for task in tasks:
+            task.cancel()
+        for thread in threads:
+            thread.join()
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _start(
+        self, conversation: int, ask: Callable[[str], tuple[StoredMessage, StoredMessage]]
+    ) -> ReplyTask:
+        reply = _Reply(self, conversation, ask)
+        with self._lock:
+            if conversation in self._running:
+                raise ProgramFault(FaultCode.BUG, detail="a reply is already being written")
+            self._running[conversation] = reply.task
+            thread = threading.Thread(target=reply.run, name="chat-reply", daemon=True)
+            self._threads.add(thread)
+        thread.start()
+        return reply.task
+
+    def _ended(self, conversation: int) -> None:
+        with self._lock:
+            self._running.pop(conversation, None)
+            self._threads.discard(threading.current_thread())
+
+    def _prompt(self, branch: list[StoredMessage], *more: Message) -> tuple[Message, ...]:
+        system = self._settings().system_prompt.strip()
+        head = (Message(Role.SYSTEM, system),) if system else ()
+        said = tuple(
+            stored.message
+            for stored in branch
+            if stored.text and stored.state is not MessageState.STREAMING
+        )
+        return (*head, *said, *more)
+
+
+class _Reply:
+    """One reply, on a thread of its own."""
+
+    def __init__(
+        self,
+        service: ChatService,
+        conversation: int,
+        ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+    ) -> None:
+        self._service = service
+        self._conversation = conversation
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._engine_task: Task[Event, Any] | None = None
+        self.task: ReplyTask = Task(on_cancel=self._cancel)
+
+    def run(self) -> None:
+        try:
+            answer = self._answer()
+        except DesktopLlmError as fault:
+            self._service._ended(self._conversation)
+            self.task.fail(fault)
+        except Exception as error:
+            logger.exception("a reply could not be kept")
+            self._service._ended(self._conversation)
+            self.task.fail(ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}"))
+        else:
+            self._service._ended(self._conversation)
+            self.task.finish(answer)
+
+    def _answer(self) -> Answered:
+        store = self._service._store
+        name = store.get(self._conversation).model or self._service._settings().model
+        question, reply = self._ask(name)
+        self.task.post(Asked(question, reply))
+        pieces: list[str] = []
+        state, finish = MessageState.COMPLETE, ""
+        stats: GenerationStats | None = None
+        fault: DesktopLlmError | None = None
+        try:
+            self._load(name)
+            finished = self._generate(reply.id, pieces)
+            stats, finish = finished.stats, finished.reason.value
+            if finished.reason is FinishReason.CANCELLED:
+                state = MessageState.STOPPED
+        except CancelledError:
+            state = MessageState.STOPPED
+        except DesktopLlmError as error:
+            state, fault = MessageState.INTERRUPTED, error
+            logger.info("a reply ended early: %s", error.code.value)
+        store.finish(
+            reply.id,
+            "".join(pieces),
+            state,
+            reason="" if fault is None else fault.code.value,
+            finish=finish,
+            stats=stats,
+        )
+        return Answered(store.message(reply.id), fault)
+
+    def _load(self, name: str) -> None:
+        """Load the model wanted unless it is the one loaded."""
+        service, settings = self._service, self._service._settings()
+        model = service._models.find(name)
+        loaded = service._models.current()
+        if loaded is not None and loaded.path == model.path:
+            return
+        options = LoadOptions(
+            context_length=settings.context_length, threads=settings.threads or None
+        )
+        task: Task[Event, LoadedModel] = self._watch(
+            service._models.load(model, options, settings.idle_unload_minutes * 60)
+        )
+        for event in task.wait_events():
+            if isinstance(event, LoadProgress):
+                self.task.post(event)
+        task.result()
+
+    def _generate(self, reply: int, pieces: list[str]) -> Finished:
+        service = self._service
+        branch = service._store.branch(self._conversation)
+        prompt = service._prompt([stored for stored in branch if stored.id != reply])
+        news = threading.Event()
+        task = self._watch(service._engine.generate(GenerationRequest(messages=prompt)))
+        task.set_wake(news.set)
+        flushed = time.monotonic()
+        unsaved = False
+        while True:
+            news.wait(FLUSH_SECONDS if unsaved else None)
+            news.clear()
+            done = task.done
+            for event in task.take_events():
+                if isinstance(event, TextDelta):
+                    pieces.append(event.text)
+                    unsaved = True
+                if isinstance(event, TextDelta | PromptProgress | LoadProgress):
+                    self.task.post(event)
+            if done:
+                finished: Finished = task.result()
+                return finished
+            if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
+                service._store.flush(reply, "".join(pieces))
+                flushed, unsaved = time.monotonic(), False
+
+    def _watch(self, task: Task[Event, Any]) -> Task[Event, Any]:
+        """From now on a cancel goes to this engine call."""
+        with self._lock:
+            self._engine_task = task
+            cancelled = self.task.cancelled
+        if cancelled:
+            task.cancel()
+        return task
+
+    def _cancel(self) -> None:
+        with self._lock:
+            task = self._engine_task
+        if task is not None:
+            task.cancel()

@@ -1,0 +1,349 @@
+"""Conversations and their messages in the database."""
+
+import json
+import re
+import time
+from dataclasses import asdict
+from typing import Any
+
+import apsw
+
+from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
+from desktop_llm.core.generation import GenerationStats
+from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.core.text import clean_text
+from desktop_llm.storage.database import Database
+from desktop_llm.storage.search_text import match_query, spaced
+
+TITLE_LENGTH = 60  # characters
+EXCERPT_LENGTH = 80  # characters, about
+
+_CONVERSATION = "id, title, model, leaf, draft, created, changed"
+_MESSAGE = "id, conversation, parent, role, text, state, created, model, reason, finish, stats"
+
+_BRANCH = f"""
+WITH RECURSIVE branch (message, depth) AS (
+    SELECT leaf, 0 FROM conversations WHERE id = ? AND leaf IS NOT NULL
+    UNION ALL
+    SELECT parent, depth + 1 FROM branch JOIN messages ON messages.id = message
+    WHERE parent IS NOT NULL
+)
+SELECT {_MESSAGE} FROM branch JOIN messages ON messages.id = message ORDER BY depth DESC
+"""
+
+_FOUND_MESSAGES = """
+SELECT conversations.id, title, messages.id, text FROM messages
+JOIN conversations ON conversations.id = conversation
+WHERE deleted IS NULL
+  AND messages.id IN (SELECT rowid FROM message_text WHERE message_text MATCH ?)
+ORDER BY messages.id DESC LIMIT ?
+"""
+
+_FOUND_TITLES = """
+SELECT id, title FROM conversations
+WHERE deleted IS NULL AND id IN (SELECT rowid FROM title_text WHERE title_text MATCH ?)
+ORDER BY sequence DESC LIMIT ?
+"""
+
+
+class Conversations:
+    """Every method blocks on the database; a reader raises KeyError for an unknown id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, title: str = "", model: str = "") -> Conversation:
+        title, now = clean_text(title), time.time()
+
+        def insert(connection: apsw.Connection) -> int:
+            connection.execute(
+                "INSERT INTO conversations (sequence, title, model, created, changed)"
+                " VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
+                (title, model, now, now),
+            )
+            number = connection.last_insert_rowid()
+            _index_title(connection, number, title)
+            return number
+
+        return self.get(self._database.write(insert))
+
+    def all(self, limit: int | None = None, offset: int = 0) -> list[Conversation]:
+        """Those not deleted, the last changed first."""
+        rows = self._rows(
+            f"SELECT {_CONVERSATION} FROM conversations WHERE deleted IS NULL"
+            " ORDER BY sequence DESC LIMIT ? OFFSET ?",
+            (-1 if limit is None else limit, offset),
+        )
+        return [_conversation(row) for row in rows]
+
+    def get(self, conversation: int) -> Conversation:
+        rows = self._rows(
+            f"SELECT {_CONVERSATION} FROM conversations WHERE id = ?", (conversation,)
+        )
+        if not rows:
+            raise KeyError(conversation)
+        return _conversation(rows[0])
+
+    def message(self, message: int) -> StoredMessage:
+        rows = self._rows(f"SELECT {_MESSAGE} FROM messages WHERE id = ?", (message,))
+        if not rows:
+            raise KeyError(message)
+        return _message(rows[0])
+
+    def branch(self, conversation: int) -> list[StoredMessage]:
+        """The branch that is shown, first message first."""
+        return [_message(row) for row in self._rows(_BRANCH, (conversation,))]
+
+    def rename(self, conversation: int, title: str) -> None:
+        title = clean_text(title)
+
+        def update(connection: apsw.Connection) -> None:
+            connection.execute(
+                "UPDATE conversations SET title = ? WHERE id = ?", (title, conversation)
+            )
+            _index_title(connection, conversation, title)
+
+        self._database.write(update)
+
+    def choose_model(self, conversation: int, model: str) -> None:
+        self._execute("UPDATE conversations SET model = ? WHERE id = ?", (model, conversation))
+
+    def show_branch(self, conversation: int, leaf: int | None) -> None:
+        self._execute("UPDATE conversations SET leaf = ? WHERE id = ?", (leaf, conversation))
+
+    def save_draft(self, conversation: int, text: str) -> None:
+        values = (clean_text(text), conversation)
+        self._execute("UPDATE conversations SET draft = ? WHERE id = ?", values, durable=False)
+
+    def delete(self, conversation: int) -> None:
+        """Put aside; `purge` ends it."""
+        values = (time.time(), conversation)
+        self._execute("UPDATE conversations SET deleted = ? WHERE id = ?", values)
+
+    def restore(self, conversation: int) -> None:
+        self._execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (conversation,))
+
+    def purge(self, before: float) -> int:
+        """Erase what was deleted before that time (seconds since the epoch), index rows too."""
+
+        def erase(connection: apsw.Connection) -> int:
+            gone = "SELECT id FROM conversations WHERE deleted < ?"
+            connection.execute(
+                "DELETE FROM message_text WHERE rowid IN"
+                f" (SELECT id FROM messages WHERE conversation IN ({gone}))",
+                (before,),
+            )
+            connection.execute(f"DELETE FROM title_text WHERE rowid IN ({gone})", (before,))
+            connection.execute("DELETE FROM conversations WHERE deleted < ?", (before,))
+            return connection.changes()
+
+        return self._database.write(erase)
+
+    def add(
+        self,
+        conversation: int,
+        role: Role,
+        text: str,
+        *,
+        parent: int | None,
+        state: MessageState = MessageState.COMPLETE,
+        model: str = "",
+        durable: bool = True,
+    ) -> StoredMessage:
+        """Append to the tree; the new message becomes the leaf that is shown."""
+        number = self._database.write(
+            lambda connection: _insert(connection, conversation, role, text, parent, state, model),
+            durable=durable,
+        )
+        return self.message(number)
+
+    def ask(
+        self, conversation: int, text: str, parent: int | None, model: str
+    ) -> tuple[StoredMessage, StoredMessage]:
+        """A question and its empty reply in one durable transaction; the draft is done with."""
+
+        def insert(connection: apsw.Connection) -> tuple[int, int]:
+            question = _insert(
+                connection, conversation, Role.USER, text, parent, MessageState.COMPLETE, ""
+            )
+            reply = _insert(
+                connection,
+                conversation,
+                Role.ASSISTANT,
+                "",
+                question,
+                MessageState.STREAMING,
+                model,
+            )
+            connection.execute("UPDATE conversations SET draft = '' WHERE id = ?", (conversation,))
+            return question, reply
+
+        question, reply = self._database.write(insert)
+        return self.message(question), self.message(reply)
+
+    def flush(self, message: int, text: str) -> None:
+        """What there is of a reply. Indexed only when it ends."""
+        values = (clean_text(text), message)
+        self._execute("UPDATE messages SET text = ? WHERE id = ?", values, durable=False)
+
+    def finish(
+        self,
+        message: int,
+        text: str,
+        state: MessageState,
+        *,
+        reason: str = "",
+        finish: str = "",
+        stats: GenerationStats | None = None,
+    ) -> None:
+        text = clean_text(text)
+        measured = None if stats is None else json.dumps(asdict(stats))
+
+        def update(connection: apsw.Connection) -> None:
+            connection.execute(
+                "UPDATE messages SET text = ?, state = ?, reason = ?, finish = ?, stats = ?"
+                " WHERE id = ?",
+                (text, state.value, reason, finish, measured, message),
+            )
+            _index_message(connection, message, text)
+
+        self._database.write(update)
+
+    def mark_interrupted(self) -> int:
+        """At start: whatever still streams was cut off by the program's end."""
+
+        def update(connection: apsw.Connection) -> int:
+            rows: list[Any] = connection.execute(
+                "UPDATE messages SET state = 'interrupted' WHERE state = 'streaming'"
+                " RETURNING id, text"
+            ).fetchall()
+            for number, text in rows:
+                _index_message(connection, number, text)
+            return len(rows)
+
+        return self._database.write(update)
+
+    def search(self, query: str, limit: int = 50) -> list[SearchHit]:
+        """Titles, then messages, newest first. The query is words, never syntax."""
+        match = match_query(query)
+        if not match:
+            return []
+        titles = self._rows(_FOUND_TITLES, (match, limit))
+        messages = self._rows(_FOUND_MESSAGES, (match, limit))
+        hits = [_hit(query, number, title, None, title) for number, title in titles]
+        hits += [_hit(query, *row) for row in messages]
+        return hits[:limit]
+
+    def _rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
+        return self._database.read(lambda connection: connection.execute(sql, values).fetchall())
+
+    def _execute(self, sql: str, values: tuple[Any, ...], *, durable: bool = True) -> None:
+        def change(connection: apsw.Connection) -> None:
+            connection.execute(sql, values)
+
+        self._database.write(change, durable=durable)
+
+
+def _insert(
+    connection: apsw.Connection,
+    conversation: int,
+    role: Role,
+    text: str,
+    parent: int | None,
+    state: MessageState,
+    model: str,
+) -> int:
+    text, now = clean_text(text), time.time()
+    connection.execute(
+        "INSERT INTO messages (conversation, parent, role, text, state, created, model)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (conversation, parent, role.value, text, state.value, now, model),
+    )
+    number = connection.last_insert_rowid()
+    if state is not MessageState.STREAMING:
+        _index_message(connection, number, text)
+    connection.execute(
+        "UPDATE conversations SET leaf = ?, changed = ?,"
+        " sequence = (SELECT max(sequence) + 1 FROM conversations) WHERE id = ?",
+        (number, now, conversation),
+    )
+    if role is Role.USER:
+        title = title_of(text)
+        connection.execute(
+            "UPDATE conversations SET title = ? WHERE id = ? AND title = ''", (title, conversation)
+        )
+        if connection.changes():
+            _index_title(connection, conversation, title)
+    return number
+
+
+def title_of(text: str) -> str:
+    """The first line, cut at a word where that leaves at least half of it."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    if len(first) <= TITLE_LENGTH:
+        return first
+    cut = first[: TITLE_LENGTH - 1]
+    word = cut.rfind(" ")
+    return (cut[:word] if word > TITLE_LENGTH // 2 else cut) + "…"
+
+
+def _index_message(connection: apsw.Connection, message: int, text: str) -> None:
+    _index(connection, "message_text", message, text)
+
+
+def _index_title(connection: apsw.Connection, conversation: int, title: str) -> None:
+    _index(connection, "title_text", conversation, title)
+
+
+def _index(connection: apsw.Connection, table: str, row: int, text: str) -> None:
+    connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))
+    connection.execute(f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", (row, spaced(text)))
+
+
+def _conversation(row: Any) -> Conversation:
+    number, title, model, leaf, draft, created, changed = row
+    return Conversation(
+        id=number,
+        title=title,
+        model=model,
+        leaf=leaf,
+        draft=draft,
+        created=created,
+        changed=changed,
+    )
+
+
+def _message(row: Any) -> StoredMessage:
+    number, conversation, parent, role, text, state, created, model, reason, finish, stats = row
+    return StoredMessage(
+        id=number,
+        conversation=conversation,
+        parent=parent,
+        role=Role(role),
+        text=text,
+        state=MessageState(state),
+        created=created,
+        model=model,
+        reason=reason,
+        finish=finish,
+        stats=None if stats is None else GenerationStats(**json.loads(stats)),
+    )
+
+
+def _hit(query: str, conversation: int, title: str, message: int | None, text: str) -> SearchHit:
+    words = sorted(query.split(), key=len, reverse=True)
+    found = next(
+        (match for word in words if (match := re.search(re.escape(word), text, re.IGNORECASE))),
+        None,
+    )
+    start, end = found.span() if found else (0, 0)
+    left = max(0, start - (EXCERPT_LENGTH - (end - start)) // 2) if found else 0
+    excerpt = text[left : left + max(EXCERPT_LENGTH, end - left)]
+    return SearchHit(
+        conversation=conversation,
+        title=title,
+        message=message,
+        excerpt=excerpt.replace("\n", " "),
+        start=start - left,
+        end=end - left,
+    )

@@ -1,0 +1,181 @@
+"""One SQLite file: one thread that writes, a connection for each thread that reads.
+
+A person's message is written with `synchronous=FULL`, a partial reply with NORMAL: what may be
+lost with the power is half a second of a model's text, never a question.
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.storage.migrations import MIGRATIONS
+
+T = TypeVar("T")
+BUSY_MILLISECONDS = 5000
+LONGEST_PATH = 500  # bytes; SQLite opens none of 512, and its log files add five
+
+
+class Database:
+    """Every method may be called from any thread.
+
+    Raises EnvironmentFault: DATABASE_NEWER, DATABASE_DAMAGED (the file is left as it is),
+    DISK_FULL, DATA_FOLDER_READ_ONLY, PATH_TOO_LONG.
+    """
+
+    def __init__(
+        self, path: Path, before_migration: Callable[[Path], object] | None = None
+    ) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._readers: list[apsw.Connection] = []
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        with faults_of(path):
+            self._writer = _open(path, before_migration)
+        self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, change: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
+        """Run `change` in one transaction and wait for its end; a failure leaves nothing of it."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            try:
+                with faults_of(self.path):
+                    future.set_result(_transaction(self._writer, change, durable))
+            except BaseException as error:  # noqa: BLE001  # raised where the caller waits
+                future.set_exception(error)
+
+        self._jobs.put(job)
+        return future.result()
+
+    def read(self, query: Callable[[apsw.Connection], T]) -> T:
+        with faults_of(self.path):
+            return query(self._reader())
+
+    def data_version(self) -> int:
+        """Another number whenever anybody else changed the file, as this thread sees it."""
+        return int(self.read(lambda connection: _value(connection, "PRAGMA data_version")))
+
+    def close(self) -> None:
+        """Everything asked for is written first."""
+        self._jobs.put(None)
+        self._thread.join()
+        with self._lock:
+            for reader in self._readers:
+                reader.close()
+            self._readers.clear()
+        self._writer.close()
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _reader(self) -> apsw.Connection:
+        connection: apsw.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
+            connection.set_busy_timeout(BUSY_MILLISECONDS)
+            self._local.connection = connection
+            with self._lock:
+                self._readers.append(connection)
+        return connection
+
+
+@contextmanager
+def faults_of(path: Path) -> Iterator[None]:
+    """SQLite's errors as faults that name the file."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise EnvironmentFault(FaultCode.DISK_FULL, path=str(path)) from error
+    except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
+        raise EnvironmentFault(
+            FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=str(error)
+        ) from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(path)) from error
+    except OSError as error:
+        raise EnvironmentFault(
+            FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=error.strerror or ""
+        ) from error
+
+
+def check(connection: apsw.Connection, path: Path) -> None:
+    """Raise DATABASE_DAMAGED unless SQLite finds the file sound."""
+    if _value(connection, "PRAGMA quick_check(1)") != "ok":
+        raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(path))
+
+
+def _open(path: Path, before_migration: Callable[[Path], object] | None) -> apsw.Connection:
+    if os.name == "posix" and len(os.fsencode(path.absolute())) > LONGEST_PATH:
+        raise EnvironmentFault(FaultCode.PATH_TOO_LONG, path=str(path), most=LONGEST_PATH)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = len(MIGRATIONS)
+    existing = path.exists() and path.stat().st_size > 0
+    if existing:
+        _refuse_newer(path, known)
+    else:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = apsw.Connection(str(path))
+    try:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        if existing:
+            check(connection, path)
+        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON",
+                       "trusted_schema = OFF"):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        version = int(_value(connection, "PRAGMA user_version"))
+        if 0 < version < known and before_migration is not None:
+            before_migration(path)
+        for number in range(version, known):
+            _transaction(connection, lambda to, n=number: _migrate(to, n), durable=True)  # type: ignore[misc]
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_newer(path: Path, known: int) -> None:
+    """Read the version from the file's header: opening a database may already change it."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] != b"SQLite format 3\0":
+        raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(path))
+    version = int.from_bytes(header[60:64], "big")  # sqlite.org/fileformat2.html, "user version"
+    if version > known:
+        raise EnvironmentFault(
+            FaultCode.DATABASE_NEWER, path=str(path), version=version, known=known
+        )
+
+
+def _migrate(connection: apsw.Connection, number: int) -> None:
+    connection.execute(MIGRATIONS[number][1])
+    connection.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def _transaction(
+    connection: apsw.Connection, change: Callable[[apsw.Connection], T], durable: bool
+) -> T:
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = change(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _value(connection: apsw.Connection, sql: str) -> Any:
+    return connection.execute(sql).fetchall()[0][0]

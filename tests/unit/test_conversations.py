@@ -1,0 +1,239 @@
+"""Conversations in a real SQLite file."""
+
+import sqlite3
+import stat
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.storage.conversations import Conversations, title_of
+from desktop_llm.storage.database import Database
+from desktop_llm.storage.migrations import MIGRATIONS
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "conversations.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(database):
+    return Conversations(database)
+
+
+def test_a_question_and_its_reply(store):
+    conversation = store.create()
+    question, reply = store.ask(conversation.id, "为什么天是蓝的?", None, "starter")
+    store.flush(reply.id, "Because")
+    assert store.branch(conversation.id)[1].text == "Because"
+    store.finish(reply.id, "Because of Rayleigh.", MessageState.COMPLETE, finish="stop")
+    branch = store.branch(conversation.id)
+    assert [message.id for message in branch] == [question.id, reply.id]
+    assert branch[1].state is MessageState.COMPLETE
+    assert store.get(conversation.id).title == "为什么天是蓝的?"
+
+
+def test_a_second_reply_is_a_branch_and_the_first_stays(store):
+    conversation = store.create()
+    question, first = store.ask(conversation.id, "Hi", None, "")
+    store.finish(first.id, "One", MessageState.COMPLETE)
+    second = store.add(conversation.id, Role.ASSISTANT, "Two", parent=question.id)
+    assert [message.text for message in store.branch(conversation.id)] == ["Hi", "Two"]
+    store.show_branch(conversation.id, first.id)
+    assert [message.text for message in store.branch(conversation.id)] == ["Hi", "One"]
+    assert store.message(second.id).parent == question.id
+
+
+def test_the_last_changed_comes_first(store):
+    one, two = store.create("one"), store.create("two")
+    assert [found.id for found in store.all()] == [two.id, one.id]
+    store.add(one.id, Role.USER, "again", parent=None)
+    assert [found.id for found in store.all()] == [one.id, two.id]
+
+
+@pytest.mark.parametrize("query", ["蓝", "天是", "天是蓝", "RAYLEIGH", "rayl", "scatters light"])
+def test_search_finds(store, query):
+    conversation = store.create()
+    store.add(conversation.id, Role.USER, "为什么天是蓝的? Rayleigh scatters\nlight", parent=None)
+    hits = store.search(query)
+    assert {hit.conversation for hit in hits} == {conversation.id}
+    in_message = next(hit for hit in hits if hit.message is not None)
+    marked = in_message.excerpt[in_message.start : in_message.end]
+    assert marked.lower() in query.lower()
+    assert marked
+
+
+def test_search_does_not_find_scattered_characters(store):
+    conversation = store.create()
+    store.add(conversation.id, Role.USER, "蓝的天", parent=None)
+    assert store.search("天蓝") == []
+
+
+def test_deleted_is_not_found_and_purge_erases(store, database):
+    conversation = store.create("Sky")
+    store.add(conversation.id, Role.USER, "blue", parent=None)
+    store.delete(conversation.id)
+    assert store.all() == []
+    assert store.search("blue") == []
+    store.restore(conversation.id)
+    assert store.search("blue")
+    store.delete(conversation.id)
+    assert store.purge(before=float("inf")) == 1
+    for table in ("messages", "message_text", "title_text", "conversations"):
+        count = database.read(
+            lambda connection, t=table: connection.execute(f"SELECT count(*) FROM {t}").fetchall()
+        )
+        assert count == [(0,)]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text())
+def test_no_query_is_syntax(store, query):
+    store.search(query)
+
+
+@pytest.mark.parametrize("query", ['"', "a AND", "NEAR(", "text:x", "*", "-a", "\0", "\ud800"])
+def test_hostile_queries(store, query):
+    assert store.search(query) == []
+
+
+def test_interrupted_is_marked_and_searchable(store):
+    conversation = store.create()
+    _, reply = store.ask(conversation.id, "Hi", None, "")
+    store.flush(reply.id, "half a sentence")
+    assert store.mark_interrupted() == 1
+    assert store.message(reply.id).state is MessageState.INTERRUPTED
+    assert store.search("sentence")
+
+
+def test_texts_that_hurt(store):
+    conversation = store.create()
+    for text, kept in (("a\ud800b", "a\ufffdb"), ("a\0b", "ab"), ("長" * 350_000, None)):
+        message = store.add(conversation.id, Role.USER, text, parent=None)
+        assert store.message(message.id).text == (kept or text)
+
+
+def test_the_draft_is_kept_until_it_is_sent(store):
+    conversation = store.create()
+    store.save_draft(conversation.id, "half a thou")
+    assert store.get(conversation.id).draft == "half a thou"
+    store.ask(conversation.id, "half a thought", None, "")
+    assert store.get(conversation.id).draft == ""
+
+
+def test_a_long_title_is_cut_at_a_word():
+    assert title_of("\n  word " + "sentence " * 20) == "word " + "sentence " * 5 + "sentence…"
+    assert title_of("") == ""
+
+
+def test_unknown_ids(store):
+    with pytest.raises(KeyError):
+        store.get(7)
+    with pytest.raises(KeyError):
+        store.message(7)
+
+
+def test_a_newer_database_is_refused_untouched(tmp_path):
+    path = tmp_path / "conversations.db"
+    Database(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(EnvironmentFault) as caught:
+        Database(path)
+    assert caught.value.code is FaultCode.DATABASE_NEWER
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["conversations.db"]
+
+
+@pytest.mark.parametrize("damage", ["no database", "broken page"])
+def test_a_damaged_database_is_reported_and_kept(tmp_path, damage):
+    path = tmp_path / "conversations.db"
+    database = Database(path)
+    store = Conversations(database)
+    store.add(store.create().id, Role.USER, "word " * 20_000, parent=None)
+    database.close()
+    broken = b"hello" * 2000
+    if damage == "broken page":
+        broken = bytearray(path.read_bytes())
+        broken[4096 : 4096 * 4] = b"\xff" * (4096 * 3)
+    path.write_bytes(bytes(broken))
+    with pytest.raises(EnvironmentFault) as caught:
+        Database(path)
+    assert caught.value.code is FaultCode.DATABASE_DAMAGED
+    assert path.read_bytes() == bytes(broken)
+
+
+def test_a_full_disk_loses_nothing_and_passes(store, database):
+    conversation = store.create()
+    store.add(conversation.id, Role.USER, "kept", parent=None)
+
+    def limit(pages):
+        database.write(
+            lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+        )
+
+    limit(1)  # SQLite takes the present size where less is asked for
+    with pytest.raises(EnvironmentFault) as caught:
+        store.add(conversation.id, Role.USER, "x" * 1_000_000, parent=None)
+    assert caught.value.code is FaultCode.DISK_FULL
+    assert [message.text for message in store.branch(conversation.id)] == ["kept"]
+    limit(1_000_000)
+    store.add(conversation.id, Role.USER, "after", parent=None)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EnvironmentFault) as caught:
+        Database(tmp_path / "file" / "conversations.db")
+    assert caught.value.code is FaultCode.DATA_FOLDER_READ_ONLY
+
+
+def test_a_failed_change_leaves_nothing(store, database):
+    def half(connection: apsw.Connection) -> None:
+        connection.execute("DELETE FROM conversations")
+        raise ValueError
+
+    store.create()
+    with pytest.raises(ValueError, match=r"^$"):
+        database.write(half)
+    assert len(store.all()) == 1
+
+
+def test_a_path_of_250_characters_with_chinese_and_emoji(tmp_path):
+    folder = tmp_path / "我的文档 😀" / "合同" / ("long-name-" * 14)
+    folder = folder / ("x" * (249 - len(str(folder))))
+    assert len(str(folder)) == 250
+    database = Database(folder / "conversations.db")
+    assert Conversations(database).create("天").title == "天"
+    database.close()
+
+
+def test_a_path_beyond_what_sqlite_opens_is_said(tmp_path):
+    with pytest.raises(EnvironmentFault) as fault:
+        Database(tmp_path / "/".join(["文档😀文档😀"] * 25) / "conversations.db")
+    assert fault.value.code is FaultCode.PATH_TOO_LONG
+
+
+def test_changes_of_another_process_are_seen(store, database):
+    before = database.data_version()
+    other = Database(database.path)
+    Conversations(other).create("from elsewhere")
+    other.close()
+    assert database.data_version() != before
+    assert [found.title for found in store.all()] == ["from elsewhere"]
+
+
+def test_private_and_readable_with_stock_sqlite(store, database):
+    store.create("Sky")
+    assert stat.S_IMODE(database.path.stat().st_mode) == 0o600
+    connection = sqlite3.connect(database.path)
+    assert connection.execute("SELECT title FROM conversations").fetchall() == [("Sky",)]
+    connection.close()
