@@ -21,6 +21,18 @@ class Folders:
         return self.data / "models"
 
     @property
+    def database(self) -> Path:
+        return self.data / "conversations.db"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.data / "settings.toml"
+
+    @property
+    def backups(self) -> Path:
+        return self.data / "backups"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

@@ -1,0 +1,213 @@
+"""Whole copies of the database: daily, before a migration, when asked; and the way back.
+
+A backup is written beside its final name, synced and renamed: one that is listed is complete.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from desktop_llm.core.conversations import Backup
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.storage.database import Database, check, faults_of
+
+KEPT_DAILY = 7
+_STAMP = "%Y%m%d-%H%M%S-%f"
+_TABLES = ("conversations", "messages")
+
+
+class Backups:
+    """Every method blocks on the disk; `restore` and `salvage` want the database closed."""
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self._folder = folder
+        self._database = database
+
+    def all(self) -> list[Backup]:
+        """The newest first."""
+        found = []
+        for path in sorted(self._folder.glob("conversations_*_*.db"), reverse=True):
+            _, stamp, cause = path.stem.split("_", 2)
+            try:
+                created = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+            except ValueError:
+                continue  # somebody else's file
+            size = path.stat().st_size
+            found.append(
+                Backup(path=str(path), created=created.timestamp(), size_bytes=size, cause=cause)
+            )
+        return found
+
+    def create(self, cause: str) -> Backup:
+        """Copy the database as it is now; others may go on writing. Raises EnvironmentFault."""
+        target = self._name(cause)
+        temporary = target.with_suffix(".part")
+        with faults_of(temporary):
+            try:
+                source = apsw.Connection(str(self._database), flags=apsw.SQLITE_OPEN_READONLY)
+                try:
+                    _copy(source, temporary)
+                finally:
+                    source.close()
+                _place(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+        return self.all()[0]
+
+    def daily(self, now: float | None = None) -> Backup | None:
+        """One a day, the newest `KEPT_DAILY` kept."""
+        today = datetime.fromtimestamp(time.time() if now is None else now, UTC).date()
+        daily = [backup for backup in self.all() if backup.cause == "daily"]
+        if daily and datetime.fromtimestamp(daily[0].created, UTC).date() == today:
+            return None
+        made = self.create("daily")
+        for old in daily[KEPT_DAILY - 1 :]:
+            Path(old.path).unlink(missing_ok=True)
+        return made
+
+    def expire(self, before: float) -> int:
+        """Erase those made before that time (seconds since the epoch): what was deleted since
+        then must not live on in them.
+        """
+        old = [backup for backup in self.all() if backup.created < before]
+        for backup in old:
+            Path(backup.path).unlink(missing_ok=True)
+        return len(old)
+
+    def restore(self, backup: Backup, cause: str = "replaced") -> None:
+        """Put a backup in the database's place; what was there is kept as a backup itself.
+
+        Raises DATABASE_DAMAGED if the backup is not sound; nothing is changed then.
+        """
+        source = Path(backup.path)
+        with faults_of(source):
+            connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                check(connection, source)
+            finally:
+                connection.close()
+        temporary = self._database.with_suffix(".part")
+        with faults_of(self._database):
+            shutil.copyfile(source, temporary)
+            temporary.chmod(0o600)
+            self._put_aside(cause)
+            _place(temporary, self._database)
+
+    def salvage(self) -> int:
+        """Read what can be read of a damaged database into a new one in its place.
+
+        The damaged file is kept as a backup. Returns how many messages were saved. Raises
+        DATABASE_DAMAGED if there is none.
+        """
+        temporary = self._database.with_name("salvaged.part")
+        temporary.unlink(missing_ok=True)
+        fresh = Database(temporary)
+        try:
+            saved = fresh.write(lambda connection: _salvage(self._database, connection))
+        finally:
+            fresh.close()
+        if not saved:
+            temporary.unlink()
+            raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(self._database))
+        with faults_of(self._database):
+            self._put_aside("damaged")
+            _place(temporary, self._database)
+        return saved
+
+    def _put_aside(self, cause: str) -> None:
+        """Keep the file and its log under one name: both are needed to read it."""
+        if self._database.exists():
+            kept = self._name(cause)
+            for suffix in ("", "-wal"):
+                part = Path(f"{self._database}{suffix}")
+                if part.exists():
+                    part.replace(f"{kept}{suffix}")
+        Path(f"{self._database}-shm").unlink(missing_ok=True)
+
+    def _name(self, cause: str) -> Path:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stamp = datetime.now(UTC).strftime(_STAMP)
+        return self._folder / f"conversations_{stamp}_{cause}.db"
+
+
+def _copy(source: apsw.Connection, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    os.close(os.open(target, os.O_CREAT | os.O_RDWR, 0o600))
+    copy = apsw.Connection(str(target))
+    try:
+        with copy.backup("main", source, "main") as running:
+            while not running.done:
+                running.step(256)
+        copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+    finally:
+        copy.close()
+
+
+def _place(temporary: Path, target: Path) -> None:
+    for path in (temporary, target.parent):
+        if path.is_dir() and os.name != "posix":
+            continue  # Windows cannot sync a folder
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if path == temporary:
+                os.fsync(descriptor)
+                temporary.replace(target)
+            else:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _salvage(damaged: Path, into: apsw.Connection) -> int:
+    from desktop_llm.storage.search_text import spaced
+
+    source = apsw.Connection(str(damaged))
+    try:
+        into.execute("PRAGMA defer_foreign_keys = ON")
+        for table in _TABLES:
+            names = [row[1] for row in into.execute(f"PRAGMA table_info({table})")]
+            marks = ", ".join("?" * len(names))
+            for row in _readable(source, table, names):
+                into.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+        known = "SELECT id FROM conversations"
+        into.execute(
+            "INSERT OR IGNORE INTO conversations (id, sequence, title, model, created, changed)"
+            " SELECT DISTINCT conversation, conversation, '', '', created, created FROM messages"
+            f" WHERE conversation NOT IN ({known}) GROUP BY conversation"
+        )
+        into.execute(
+            "UPDATE messages SET parent = NULL"
+            " WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM messages)"
+        )
+        into.execute(
+            "UPDATE conversations SET leaf ="
+            " (SELECT max(id) FROM messages WHERE conversation = conversations.id)"
+            " WHERE leaf IS NULL OR leaf NOT IN (SELECT id FROM messages)"
+        )
+        for number, text in into.execute("SELECT id, text FROM messages").fetchall():
+            values = (number, spaced(str(text)))
+            into.execute("INSERT INTO message_text (rowid, text) VALUES (?, ?)", values)
+        for number, title in into.execute("SELECT id, title FROM conversations").fetchall():
+            values = (number, spaced(str(title)))
+            into.execute("INSERT INTO title_text (rowid, text) VALUES (?, ?)", values)
+        return len(into.execute("SELECT id FROM messages").fetchall())
+    finally:
+        source.close()
+
+
+def _readable(source: apsw.Connection, table: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Rows from the front up to the damage, then from the back down to it."""
+    columns = ", ".join(names)
+    for direction in ("ASC", "DESC"):
+        try:
+            yield from source.execute(f"SELECT {columns} FROM {table} ORDER BY id {direction}")
+        except apsw.Error:
+            continue
+        else:
+            return

@@ -1,0 +1,102 @@
+"""The settings file: TOML, only what differs from the defaults, a person's comments kept."""
+
+import os
+import tempfile
+import threading
+from dataclasses import asdict, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.settings import Settings, valid
+
+
+class SettingsFile:
+    """Every method may be called from any thread.
+
+    A file that is no TOML is renamed, never overwritten; the defaults are used and `fault` says
+    where it lies. A value that does not fit is ignored and stays in the file until it is changed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self.fault: EnvironmentFault | None = None
+        self._document = self._read()
+        self._current = _settings(self._document)
+
+    @property
+    def current(self) -> Settings:
+        return self._current
+
+    def change(self, **values: Any) -> Settings:
+        """Set, write and return them. Raises EnvironmentFault where the file cannot be written;
+        the values then hold until the program ends.
+        """
+        with self._lock:
+            self._current = replace(self._current, **values)
+            defaults = asdict(Settings())
+            for name in values:
+                value = getattr(self._current, name)
+                if value == defaults[name]:
+                    self._document.pop(name, None)
+                else:
+                    self._document[name] = value.value if isinstance(value, Enum) else value
+            write_atomically(self._path, tomlkit.dumps(self._document))
+            return self._current
+
+    def _read(self) -> tomlkit.TOMLDocument:
+        try:
+            return tomlkit.parse(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return tomlkit.document()
+        except (TOMLKitError, UnicodeDecodeError, OSError) as error:
+            kept = _free_name(self._path.with_suffix(".broken.toml"))
+            try:
+                self._path.rename(kept)
+            except OSError:
+                kept = self._path
+            self.fault = EnvironmentFault(
+                FaultCode.SETTINGS_BROKEN, path=str(kept), reason=str(error).partition("\n")[0]
+            )
+            return tomlkit.document()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """The old file or the new one, never a half of it. Raises EnvironmentFault."""
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise EnvironmentFault(
+            FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=error.strerror or ""
+        ) from error
+
+
+def _settings(document: tomlkit.TOMLDocument) -> Settings:
+    given = document.unwrap()
+    values = {}
+    for declared in fields(Settings):
+        if declared.name in given and valid(declared.name, given[declared.name]):
+            kind: Any = type(declared.default)
+            values[declared.name] = kind(given[declared.name])
+    return Settings(**values)
+
+
+def _free_name(path: Path) -> Path:
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
