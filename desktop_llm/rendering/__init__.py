@@ -1,0 +1,1 @@
+"""Text into blocks a view can draw; no Qt here."""

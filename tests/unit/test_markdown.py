@@ -1,0 +1,103 @@
+"""Markdown into blocks: complete, safe, and the same streamed as whole."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from desktop_llm.rendering.markdown import (
+    Code,
+    Heading,
+    Items,
+    Paragraph,
+    Quote,
+    Rule,
+    Span,
+    StreamingParser,
+    Table,
+    parse,
+    plain_text,
+)
+
+SAMPLE = """# Sky 天空
+
+Blue **and *wide***, `x < 1`, ~~grey~~.
+
+- one
+- two
+  1. inner
+
+> said
+
+```python title
+def f():
+                                return 1
+```
+
+| a | b |
+|:--|--:|
+| 1 | **2** |
+
+---
+
+End.
+"""
+
+
+def test_every_kind_of_block():
+    heading, words, items, quote, code, table, rule, end = parse(SAMPLE)
+    assert heading == Heading(1, (Span("Sky 天空"),))
+    assert words == Paragraph(
+        (
+            Span("Blue "), Span("and ", bold=True), Span("wide", bold=True, italic=True),
+            Span(", "), Span("x < 1", code=True), Span(", "), Span("grey", struck=True), Span("."),
+        )
+    )  # fmt: skip
+    assert isinstance(items, Items)
+    assert items.start is None
+    assert items.items[1][1] == Items(1, ((Paragraph((Span("inner"),)),),))
+    assert quote == Quote((Paragraph((Span("said"),)),))
+    assert code == Code("def f():\n" + " " * 32 + "return 1", "python")
+    assert isinstance(table, Table)
+    assert (table.align, table.rows[0][1]) == (("left", "right"), (Span("2", bold=True),))
+    assert rule == Rule()
+    assert end == Paragraph((Span("End."),))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["![cat](file:///dev/zero)", "![cat](http://127.0.0.1/x.png)", "[cat](file:///etc/passwd)",
+     "[cat](javascript:alert(1))", "[cat](data:text/html,x)", "[cat](//host/x)"],
+)  # fmt: skip
+def test_what_would_load_or_run_becomes_text(text):
+    spans = [span for block in parse(text) for span in block.spans]
+    assert all(span.link == "" for span in spans)
+    assert "cat" in plain_text(spans)
+
+
+def test_html_stays_text_and_safe_links_stay_links():
+    (block,) = parse("<img src=x> and [a](https://example.org/a)")
+    assert block.spans == (Span("<img src=x> and "), Span("a", link="https://example.org/a"))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_streamed_as_whole(size):
+    parser, frozen, opened = StreamingParser(), (), ()
+    for at in range(0, len(SAMPLE), size):
+        finished, opened = parser.feed(SAMPLE[at : at + size])
+        frozen += finished
+    assert frozen + opened == parse(SAMPLE) == parser.finish()
+
+
+def test_deep_nesting_and_long_lines_end():
+    parse(">" * 5000 + " deep")
+    parse("[" * 5000)
+    parse("*" * 20000)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="*_`[]()<>!|-#>~ \n1.ab天😀\\", max_size=200))
+def test_any_text_is_parsed_and_the_stream_ends_exactly(text):
+    parser = StreamingParser()
+    for character in text:
+        parser.feed(character)
+    assert parser.finish() == parse(text)
