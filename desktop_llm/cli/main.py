@@ -6,6 +6,9 @@ from pathlib import Path
 
 from desktop_llm import __version__
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault
+from desktop_llm.core.settings import Language
+from desktop_llm.words import use_language
+from desktop_llm.words.faults import word_fault
 
 EXIT_DONE, EXIT_ENVIRONMENT, EXIT_USAGE, EXIT_BUG = 0, 1, 2, 70
 
@@ -25,14 +28,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     options = build_parser().parse_args(arguments)
+    use_language(Language.SYSTEM)
     try:
         result: int = options.run(options)
         return result
     except EnvironmentFault as fault:
-        print(f"desktop-llm: {fault}", file=sys.stderr)
+        print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)
         return EXIT_ENVIRONMENT
     except DesktopLlmError as fault:
-        print(f"desktop-llm: a bug of ours: {fault}", file=sys.stderr)
+        print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)
         return EXIT_BUG
     except KeyboardInterrupt:
         return EXIT_ENVIRONMENT

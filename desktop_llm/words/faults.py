@@ -1,0 +1,140 @@
+"""Faults in words: what happened to which thing, why, and what to do next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from desktop_llm.core.errors import DesktopLlmError, FaultCode
+from desktop_llm.words import _
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """`what` names the thing and the cause; `next_step` is what a person can do."""
+
+    what: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.next_step}".strip()
+
+
+def word_fault(fault: DesktopLlmError) -> Wording:
+    what, next_step = WORDS[fault.code]()
+    values = _Values(fault.data)
+    return Wording(what.format_map(values), next_step.format_map(values))
+
+
+class _Values(dict[str, object]):
+    """A value that a fault does not carry shows as an ellipsis, not as an error."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
+    FaultCode.MODEL_MISSING: lambda: (
+        _("There is no model “{path}” on this computer."),
+        _("Choose another model, or check that the file is still there."),
+    ),
+    FaultCode.MODEL_NOT_GGUF: lambda: (
+        _("“{path}” is not a GGUF model file."),
+        _("Choose a file that ends in .gguf, or download the model again."),
+    ),
+    FaultCode.MODEL_TRUNCATED: lambda: (
+        _("The model file “{path}” is cut short; a part of it is missing."),
+        _("Download it again."),
+    ),
+    FaultCode.MODEL_ABSURD: lambda: (
+        _("The model file “{path}” claims impossible things and was not opened."),
+        _("It is damaged or was made to do harm. Delete it and get it from a source you trust."),
+    ),
+    FaultCode.MODEL_VERSION: lambda: (
+        _("The model file “{path}” has a GGUF version this program does not know."),
+        _("Look for a newer file of the same model, or a newer version of this program."),
+    ),
+    FaultCode.MODEL_NOT_LOADABLE: lambda: (
+        _("The model file “{path}” could not be loaded."),
+        _("Its kind may be unknown to this program. Choose another model."),
+    ),
+    FaultCode.MODEL_CRASHED_LOADING: lambda: (
+        _("The engine crashed while it loaded “{path}”."),
+        _("It will not be loaded by itself again. Choose another model, or try once more."),
+    ),
+    FaultCode.MODEL_TOO_LARGE: lambda: (
+        _("The model “{path}” needs more memory than is free."),
+        _("Close other programs, choose a shorter context or a smaller model."),
+    ),
+    FaultCode.NO_MODEL: lambda: (
+        _("There is no model on this computer yet."),
+        _("Put a .gguf file into the models folder, or install the starter model."),
+    ),
+    FaultCode.TEMPLATE_FAILED: lambda: (
+        _("The chat template of this model could not be used."),
+        _("A general one was used instead; replies may be worse."),
+    ),
+    FaultCode.PROMPT_TOO_LONG: lambda: (
+        _("The text is too long for the model: {tokens} tokens, and {context} fit."),
+        _("Shorten it, start a new conversation, or set a longer context in the settings."),
+    ),
+    FaultCode.INVALID_PARAMETER: lambda: (
+        _("The value of “{name}” is outside what is possible."),
+        _("Choose a value from {low} to {high}."),
+    ),
+    FaultCode.WORKER_KILLED: lambda: (
+        _("The engine was ended from outside ({reason})."),
+        _("Try again; the text so far is kept."),
+    ),
+    FaultCode.WORKER_OUT_OF_MEMORY: lambda: (
+        _("The engine was ended because the computer ran out of memory."),
+        _("Close other programs or choose a smaller model, then try again."),
+    ),
+    FaultCode.WORKER_CRASHED: lambda: (
+        _("The engine crashed ({reason})."),
+        _("It starts again by itself; the text so far is kept. Try again."),
+    ),
+    FaultCode.WORKER_GAVE_UP: lambda: (
+        _("The engine ended {restarts} times in a row and now waits for you."),
+        _("Choose another model or try again."),
+    ),
+    FaultCode.WORKER_SILENT: lambda: (
+        _("The engine does not answer."),
+        _("Try again; it is started anew."),
+    ),
+    FaultCode.DATA_FOLDER_READ_ONLY: lambda: (
+        _("The folder “{path}” cannot be written to ({reason})."),
+        _("Give yourself the right to write there, or choose another data folder."),
+    ),
+    FaultCode.PATH_TOO_LONG: lambda: (
+        _("The path “{path}” is too long: at most {most} bytes can be opened."),
+        _("Choose a data folder with a shorter path."),
+    ),
+    FaultCode.ALREADY_RUNNING: lambda: (
+        _("The program is already running with the folder “{path}”."),
+        _("Use its window, or choose another data folder."),
+    ),
+    FaultCode.DISK_FULL: lambda: (
+        _("The disk that holds “{path}” is full."),
+        _("Free some space and try again; what you wrote is still in the editor."),
+    ),
+    FaultCode.DATABASE_NEWER: lambda: (
+        _("The conversations in “{path}” were written by a newer version of this program."),
+        _("Use that version. Nothing was changed."),
+    ),
+    FaultCode.DATABASE_DAMAGED: lambda: (
+        _("The file of the conversations, “{path}”, is damaged."),
+        _("It is kept. Restore the newest backup, or save what can still be read."),
+    ),
+    FaultCode.SETTINGS_BROKEN: lambda: (
+        _("The settings file could not be read ({reason}). It is kept as “{path}”."),
+        _("The default settings are used; set anew what you had changed."),
+    ),
+    FaultCode.FILE_UNREADABLE: lambda: (
+        _("The file “{path}” cannot be read ({reason})."),
+        _("Check that it is there and that you may read it."),
+    ),
+    FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
+    FaultCode.BUG: lambda: (
+        _("This is a bug of ours: {detail}"),
+        _("Nothing you wrote is lost. Please report it with the diagnostics file."),
+    ),
+}
