@@ -9,7 +9,7 @@ setup:
 run: setup
 	@$(BIN)/desktop-llm
 
-test: lint types layers translations unit unit-without-qt integration wheel
+test: lint types layers translations unit unit-without-qt ui integration wheel
 
 lint: setup
 	$(BIN)/ruff check
@@ -29,6 +29,9 @@ unit: setup
 
 unit-without-qt: setup
 	DESKTOP_LLM_BLOCK_QT=1 $(BIN)/pytest -p no:pytest-qt tests/unit
+
+ui: setup
+	QT_QPA_PLATFORM=offscreen $(BIN)/pytest tests/ui
 
 wheel: setup
 	$(BIN)/python packaging/check_wheel.py

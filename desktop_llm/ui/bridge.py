@@ -1,0 +1,105 @@
+"""The one hop between threads: work goes out to a pool, results come back to the window's thread.
+
+Nothing else in the window starts a thread or touches a widget from one.
+"""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
+from desktop_llm.core.tasks import Task
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+COALESCE_MILLISECONDS = 33  # deltas of a stream that are drawn together
+
+
+class Bridge(QObject):
+    """Lives on the window's thread; `post` may be called from any."""
+
+    _posted = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._posted.connect(_call, Qt.ConnectionType.QueuedConnection)
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="window-work")
+        self._closed = False
+
+    def post(self, call: Callable[[], object]) -> None:
+        """Run `call` on the window's thread, soon."""
+        if not self._closed:
+            self._posted.emit(call)
+
+    def run(
+        self,
+        work: Callable[[], T],
+        on_success: Callable[[T], object] = lambda _: None,
+        on_failure: Callable[[DesktopLlmError], object] | None = None,
+    ) -> None:
+        """Run `work` off the window's thread; then one of the others on it."""
+
+        def job() -> None:
+            try:
+                result = work()
+            except DesktopLlmError as error:
+                self._failed(error, on_failure)
+            except Exception as error:
+                logger.exception("work for the window failed")
+                detail = f"{type(error).__name__}: {error}"
+                self._failed(ProgramFault(FaultCode.BUG, detail=detail), on_failure)
+            else:
+                self.post(lambda: on_success(result))
+
+        if not self._closed:
+            self._pool.submit(job)
+
+    def follow(
+        self,
+        task: Task[Any, T],
+        on_event: Callable[[Any], object],
+        on_success: Callable[[T], object],
+        on_failure: Callable[[DesktopLlmError], object],
+    ) -> None:
+        """Hand a task's events to the window's thread, those of 33 ms together."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(COALESCE_MILLISECONDS)
+
+        def drain() -> None:
+            done = task.done
+            for event in task.take_events():
+                on_event(event)
+            if not done:
+                return
+            timer.deleteLater()
+            try:
+                result = task.result()
+            except DesktopLlmError as fault:
+                on_failure(fault)
+            else:
+                on_success(result)
+
+        timer.timeout.connect(drain)
+        task.set_wake(lambda: self.post(timer.start))
+
+    def close(self) -> None:
+        """Wait for the work that runs; its results are no longer shown."""
+        self._closed = True
+        self._pool.shutdown(wait=True)
+
+    def _failed(
+        self, fault: DesktopLlmError, on_failure: Callable[[DesktopLlmError], object] | None
+    ) -> None:
+        if on_failure is None:
+            logger.error("work for the window failed: %s", fault.code.value)
+        else:
+            self.post(lambda: on_failure(fault))
+
+
+def _call(call: Callable[[], object]) -> None:
+    call()
