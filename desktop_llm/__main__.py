@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -22,7 +23,13 @@ def main() -> int:
         return worker_main()
     from desktop_llm.cli.main import main as cli_main
 
-    return cli_main(arguments)
+    return cli_main(arguments, _open_window)
+
+
+def _open_window(data_dir: Path | None) -> int:
+    from desktop_llm.app import main as window_main
+
+    return window_main(data_dir)
 
 
 if __name__ == "__main__":

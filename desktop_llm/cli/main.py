@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from desktop_llm import __version__
@@ -17,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="desktop-llm")
     parser.add_argument("--version", action="version", version=f"desktop-llm {__version__}")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="data folder of this run")
-    groups = parser.add_subparsers(dest="command", required=True)
+    groups = parser.add_subparsers(dest="command")
 
     from desktop_llm.cli import ask, doctor, models
 
@@ -26,8 +27,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], open_window: Callable[[Path | None], int]) -> int:
+    """`open_window` runs where there is no command; the command line itself knows no window."""
     options = build_parser().parse_args(arguments)
+    if options.command is None:
+        return open_window(options.data_dir)
     use_language(Language.SYSTEM)
     try:
         result: int = options.run(options)

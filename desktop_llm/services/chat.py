@@ -129,6 +129,16 @@ class ChatService:
             return self._store.create()
         return self._store.get(conversation)
 
+    def conversations(self) -> list[Conversation]:
+        return self._store.all()
+
+    def open(self, conversation: int) -> tuple[Conversation, list[StoredMessage]]:
+        """A conversation and the branch of it that is shown."""
+        return self._store.get(conversation), self._store.branch(conversation)
+
+    def save_draft(self, conversation: int, text: str) -> None:
+        self._store.save_draft(conversation, text)
+
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
         with self._lock:

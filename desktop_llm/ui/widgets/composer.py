@@ -1,0 +1,114 @@
+"""Where a person writes: grows with its text, Enter sends, Shift+Enter breaks the line."""
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QInputMethodEvent, QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+MOST_LINES = 10
+
+
+class Composer(QFrame):
+    send_wanted = Signal(str)  # the text stays until `clear`: a failed send loses nothing
+    stop_wanted = Signal()
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("composer")
+        self.editor = _Editor(self)
+        self.button = QPushButton(self)
+        self.button.setProperty("primary", True)
+        self.button.clicked.connect(self._clicked)
+        self._running = False
+        self._words = ("", "")
+        foot = QHBoxLayout()
+        foot.addStretch()
+        foot.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 8, 8, 8)
+        layout.setSpacing(4)
+        layout.addWidget(self.editor)
+        layout.addLayout(foot)
+        self.editor.send_wanted.connect(self._send)
+        self.editor.focused.connect(self._show_focus)
+        self.editor.textChanged.connect(self._text_changed)
+        self._text_changed()
+
+    def set_words(self, placeholder: str, name: str, send: str, stop: str) -> None:
+        self.editor.setPlaceholderText(placeholder)
+        self.editor.setAccessibleName(name)
+        self._words = (send, stop)
+        self.set_running(self._running)
+
+    def set_running(self, running: bool) -> None:
+        self._running = running
+        self.button.setText(self._words[running])
+        self.button.setAccessibleName(self._words[running])
+        self.button.setEnabled(running or bool(self.text().strip()))
+
+    def text(self) -> str:
+        return self.editor.toPlainText()
+
+    def set_text(self, text: str) -> None:
+        self.editor.setPlainText(text)
+
+    def clear(self) -> None:
+        self.editor.clear()
+
+    def _clicked(self) -> None:
+        if self._running:
+            self.stop_wanted.emit()
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        if not self._running and self.text().strip():
+            self.send_wanted.emit(self.text())
+
+    def _text_changed(self) -> None:
+        lines = min(MOST_LINES, max(2, self.editor.blockCount()))
+        height = lines * self.editor.fontMetrics().lineSpacing() + 12
+        self.editor.setFixedHeight(height)
+        self.set_running(self._running)
+        self.changed.emit()
+
+    def _show_focus(self, focused: bool) -> None:
+        self.setProperty("active", focused)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
+
+class _Editor(QPlainTextEdit):
+    send_wanted = Signal()
+    focused = Signal(bool)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self._composing = False
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        self._composing = bool(event.preeditString())
+        super().inputMethodEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            if not self._composing:  # Enter chooses a word of the input method, it never sends
+                self.send_wanted.emit()
+            return
+        super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focused.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focused.emit(False)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.textChanged.emit()

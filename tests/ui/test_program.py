@@ -1,0 +1,112 @@
+"""The whole program with the real worker and the real starter model, in an offscreen window."""
+
+import subprocess
+import sys
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtWidgets import QApplication
+
+from desktop_llm.app import Program
+from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.database import Database
+from desktop_llm.storage.paths import Folders
+from desktop_llm.ui.widgets.composer import Composer
+
+REPLY = 120_000  # milliseconds a reply may take on a busy machine
+
+
+@pytest.fixture
+def make_program(qtbot, tmp_path):  # noqa: ARG001  # brings the application
+    programs = []
+
+    def make() -> Program:
+        folders = Folders(tmp_path / "data", tmp_path / "cache")
+        folders.ensure()
+        programs.append(Program(QApplication.instance(), folders))
+        return programs[-1]
+
+    yield make
+    for program in programs:
+        if not program.bridge._closed:
+            program.close()
+
+
+def opened(qtbot, program):
+    qtbot.waitUntil(lambda: program.window.chat.isEnabled(), timeout=20_000)
+    return program.window.chat
+
+
+def test_a_first_conversation_that_is_there_again(qtbot, make_program, tmp_path):
+    program = make_program()
+    page = opened(qtbot, program)
+    page.composer.set_text("What colour is the sky? One word.")
+    with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
+        qtbot.keyClick(page.composer.editor, Qt.Key.Key_Return)
+    reply = answered.args[0]
+    assert reply.state is MessageState.COMPLETE
+    assert reply.text.strip()
+    assert page.composer.text() == ""
+    page._transcript.select_all()
+    shown = page._transcript.selected_text()
+    assert shown.startswith("What colour is the sky? One word.")
+    qtbot.waitUntil(lambda: page._model.rowCount() == 1)
+    page.composer.set_text("a draft")
+    page.save_draft()
+    program.close()
+
+    database = Database(tmp_path / "data" / "conversations.db")
+    (conversation,) = Conversations(database).all()
+    assert conversation.draft == "a draft"
+    assert [stored.role for stored in Conversations(database).branch(conversation.id)] == [
+        Role.USER,
+        Role.ASSISTANT,
+    ]
+    database.close()
+
+    page = opened(qtbot, make_program())
+    qtbot.waitUntil(lambda: page.composer.text() == "a draft")
+    page._transcript.select_all()
+    assert page._transcript.selected_text() == shown
+
+
+def test_stop_keeps_the_partial_reply(qtbot, make_program):
+    page = opened(qtbot, make_program())
+    page.composer.set_text("Tell me a very long story about a whale.")
+    page.composer.button.click()
+    qtbot.waitUntil(lambda: bool(page._branch) and len(page._branch) == 2, timeout=REPLY)
+    key = page._branch[-1].id
+    qtbot.waitUntil(lambda: len(page._transcript.text_of(key)) > 20, timeout=REPLY)
+    with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
+        page.composer.button.click()
+    assert answered.args[0].state is MessageState.STOPPED
+    assert len(answered.args[0].text) > 20
+
+
+def test_enter_while_an_input_method_composes_never_sends(qtbot):
+    composer = Composer()
+    qtbot.addWidget(composer)
+    composer.set_words("", "", "Send", "Stop")
+    composer.set_text("nihao")
+    sent = []
+    composer.send_wanted.connect(sent.append)
+    QApplication.sendEvent(composer.editor, QInputMethodEvent("你好", []))
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert sent == []
+    QApplication.sendEvent(composer.editor, QInputMethodEvent("", []))
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert sent == []
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert len(sent) == 1
+
+
+def test_the_window_imports_nothing_heavy():
+    heavy = ["llama_cpp", "torch", "transformers", "spacy", "nltk", "onnxruntime",
+             "huggingface_hub"]  # fmt: skip
+    script = f"import sys, desktop_llm.app;print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
