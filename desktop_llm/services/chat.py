@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,6 +213,8 @@ class _Reply:
     def _answer(self) -> Answered:
         store = self._service._store
         name = store.get(self._conversation).model or self._service._settings().model
+        with suppress(EnvironmentFault):  # said below, when the question is safe
+            name = self._service._models.find(name).name
         question, reply = self._ask(name)
         self.task.post(Asked(question, reply))
         pieces: list[str] = []

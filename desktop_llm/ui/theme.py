@@ -125,7 +125,8 @@ QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; }
 QFrame#composer { border: 1px solid $border; border-radius: 10px; background: $surface; }
 QFrame#composer[active="true"] { border: 2px solid $accent; }
 QFrame#composer QPlainTextEdit { border: none; background: transparent; }
-QFrame#rail, QWidget#sidebar { background: $window; }
+QWidget#sidebar { background: $window; }
+QFrame#page { background: $surface; }
 QStatusBar { border-top: 1px solid $border; color: $muted; }
 QStatusBar QLabel, QLabel[muted="true"] { color: $muted; }
 QLabel[danger="true"] { color: $danger; }

@@ -23,6 +23,7 @@ from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.models.conversations import ID_ROLE, ConversationsModel
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.composer import Composer
+from desktop_llm.ui.widgets.eliding import ElidingDelegate
 from desktop_llm.ui.widgets.transcript import Entry, Transcript
 from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
@@ -43,6 +44,8 @@ class ChatPage(QSplitter):
         self._model = ConversationsModel(self)
         self._list = QListView(self)
         self._list.setModel(self._model)
+        self._list.setItemDelegate(ElidingDelegate(self._list))
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._list.setAccessibleName(_("Conversations"))
         self._list.selectionModel().currentChanged.connect(self._row_chosen)
         self._new = QPushButton(_("New conversation"), self)
@@ -243,6 +246,7 @@ class ChatPage(QSplitter):
         column.addWidget(self._new)
         column.addWidget(self._list)
         main = QFrame(self)
+        main.setObjectName("page")
         rows = QVBoxLayout(main)
         rows.setContentsMargins(0, 0, 0, 12)
         rows.setSpacing(8)

@@ -30,8 +30,9 @@ from desktop_llm.rendering.markdown import (
 )
 from desktop_llm.ui.theme import MONOSPACE, Tokens
 
-LINE_HEIGHT = 150  # percent, for reading
+LINE_HEIGHT = 1.5  # times the size of the type, for reading
 GAP = 8  # pixels between blocks
+CODE_PADDING = 12
 HEADINGS = {1: 26 / 15, 2: 20 / 15, 3: 17 / 15}  # sizes relative to the reading size
 ALIGNMENTS = {"left": 0x1, "right": 0x2, "center": 0x4}  # of Qt.AlignmentFlag
 
@@ -44,7 +45,8 @@ class BlockDocument(QTextDocument):
         self._tokens = tokens
         self._font = font
         self._frozen = 0  # position where the open end begins
-        self._empty_at_frozen = True
+        self._spare = True  # the last block is empty and takes what comes next
+        self._frozen_spare = True
         self.setUndoRedoEnabled(False)
         self.setDefaultFont(font)
         self.setDocumentMargin(0)
@@ -52,12 +54,12 @@ class BlockDocument(QTextDocument):
     def show_text(self, text: str) -> None:
         """Plain text, line by line, as the person typed it."""
         cursor = self._at_end()
-        cursor.setBlockFormat(_block_format(0))
+        cursor.setBlockFormat(self._layout(0, gap=0))
         cursor.insertText(text, self._characters())
 
     def show_markdown(self, text: str) -> None:
         self.clear()
-        self._frozen = 0
+        self._frozen, self._spare, self._frozen_spare = 0, True, True
         self.extend(parse(text), ())
 
     def extend(self, finished: Sequence[Block], open_end: Sequence[Block]) -> None:
@@ -66,9 +68,12 @@ class BlockDocument(QTextDocument):
         cursor.setPosition(self._frozen)
         cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         cursor.removeSelectedText()
+        self._spare = self._frozen_spare
         cursor = self._at_end()
+        if self._spare:
+            cursor.setBlockFormat(_thin())
         self._write(cursor, finished, 0)
-        self._frozen = self.characterCount() - 1
+        self._frozen, self._frozen_spare = self.characterCount() - 1, self._spare
         self._write(cursor, open_end, 0)
 
     # --- blocks --------------------------------------------------------------------------------
@@ -77,10 +82,10 @@ class BlockDocument(QTextDocument):
         for block in blocks:
             match block:
                 case Paragraph(spans):
-                    self._start(cursor, _block_format(indent))
+                    self._start(cursor, self._layout(indent))
                     self._spans(cursor, spans)
                 case Heading(level, spans):
-                    layout = _block_format(indent)
+                    layout = self._layout(indent)
                     layout.setHeadingLevel(level)
                     layout.setTopMargin(GAP)
                     self._start(cursor, layout)
@@ -94,7 +99,7 @@ class BlockDocument(QTextDocument):
                 case Table():
                     self._table(cursor, block)
                 case Rule():
-                    layout = _block_format(indent)
+                    layout = self._layout(indent)
                     layout.setProperty(
                         QTextFormat.Property.BlockTrailingHorizontalRulerWidth,
                         QTextLength(QTextLength.Type.PercentageLength, 100),
@@ -102,11 +107,13 @@ class BlockDocument(QTextDocument):
                     self._start(cursor, layout)
 
     def _start(self, cursor: QTextCursor, layout: QTextBlockFormat) -> None:
-        """A new block, or the one there is while the document is empty."""
-        if self.characterCount() > 1:
-            cursor.insertBlock(layout, self._characters())
-        else:
+        """A new block, or the empty one at the end."""
+        if self._spare:
             cursor.setBlockFormat(layout)
+            cursor.setBlockCharFormat(self._characters())
+        else:
+            cursor.insertBlock(layout, self._characters())
+        self._spare = False
 
     def _spans(
         self, cursor: QTextCursor, spans: Sequence[Span], scale: float = 1.0, bold: bool = False
@@ -137,15 +144,24 @@ class BlockDocument(QTextDocument):
         style.setProperty(
             QTextFormat.Property.FontPixelSize, max(1, round(self._font.pixelSize() * 13 / 15))
         )
+        frame = QTextFrameFormat()
+        frame.setBackground(QColor(self._tokens.code))
+        frame.setPadding(CODE_PADDING)
+        frame.setLeftMargin(indent * self.indentWidth())
+        frame.setBottomMargin(GAP)
+        frame.setTopMargin(GAP // 2)
+        if not self._spare:
+            cursor.insertBlock(_thin())
+        cursor.insertFrame(frame)
         layout = QTextBlockFormat()
-        layout.setIndent(indent)
-        layout.setBackground(QColor(self._tokens.code))
-        lines = code.text.split("\n")
-        for number, line in enumerate(lines):
-            layout.setBottomMargin(GAP if number == len(lines) - 1 else 0)
-            self._start(cursor, layout)
-            cursor.setBlockCharFormat(style)
+        for number, line in enumerate(code.text.split("\n")):
+            if number:
+                cursor.insertBlock(layout, style)
+            else:
+                cursor.setBlockFormat(layout)
+                cursor.setBlockCharFormat(style)
             cursor.insertText(line, style)
+        self._after_frame(cursor)
 
     def _items(self, cursor: QTextCursor, items: Items, indent: int) -> None:
         layout = QTextListFormat()
@@ -160,7 +176,7 @@ class BlockDocument(QTextDocument):
             first, rest = (blocks[0], blocks[1:]) if blocks else (Paragraph(()), ())
             if not isinstance(first, Paragraph):
                 first, rest = Paragraph(()), blocks
-            self._start(cursor, _block_format(0, gap=GAP // 2))
+            self._start(cursor, self._layout(0, gap=GAP // 2))
             if made is None:
                 made = cursor.createList(layout)
             else:
@@ -178,6 +194,8 @@ class BlockDocument(QTextDocument):
         layout.setBorderBrush(QColor(self._tokens.border))
         layout.setBottomMargin(GAP)
         rows = (table.head, *table.rows)
+        if not self._spare:
+            cursor.insertBlock(_thin())
         made = cursor.insertTable(len(rows), len(table.head), layout)
         for row, cells in enumerate(rows):
             for column, spans in enumerate(cells[: len(table.head)]):
@@ -188,7 +206,23 @@ class BlockDocument(QTextDocument):
                 )
                 inside.setBlockFormat(align)
                 self._spans(inside, spans, bold=row == 0)
+        self._after_frame(cursor)
+
+    def _after_frame(self, cursor: QTextCursor) -> None:
+        """Qt puts an empty block after every frame."""
         cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.setBlockFormat(_thin())
+        self._spare = True
+
+    def _layout(self, indent: int, gap: int = GAP, scale: float = 1.0) -> QTextBlockFormat:
+        layout = QTextBlockFormat()
+        layout.setLineHeight(
+            round(self._font.pixelSize() * LINE_HEIGHT * scale),
+            QTextBlockFormat.LineHeightTypes.MinimumHeight.value,
+        )
+        layout.setBottomMargin(gap)
+        layout.setIndent(indent)
+        return layout
 
     def _characters(self) -> QTextCharFormat:
         style = QTextCharFormat()
@@ -201,9 +235,8 @@ class BlockDocument(QTextDocument):
         return cursor
 
 
-def _block_format(indent: int, gap: int = GAP) -> QTextBlockFormat:
+def _thin() -> QTextBlockFormat:
+    """For the empty blocks that Qt wants around a frame."""
     layout = QTextBlockFormat()
-    layout.setLineHeight(LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
-    layout.setBottomMargin(gap)
-    layout.setIndent(indent)
+    layout.setLineHeight(1, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
     return layout
