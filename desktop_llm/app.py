@@ -8,6 +8,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.settings import Settings, valid
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
 from desktop_llm.services.models import ModelService
@@ -55,6 +56,7 @@ class Program:
     """The window and what stands behind it. `close` ends all of it."""
 
     def __init__(self, application: QApplication, folders: Folders) -> None:
+        self._application = application
         self._settings = SettingsFile(folders.settings_file)
         current = self._settings.current
         use_language(current.language)
@@ -62,6 +64,7 @@ class Program:
         self.bridge = Bridge()
         state = QSettings(str(folders.data / "window.ini"), QSettings.Format.IniFormat)
         self.window = MainWindow(self.bridge, tokens, state)
+        self.window.font_step_wanted.connect(self._step_font)
         self.services: Services | None = None
         self.window.show()
         self.bridge.run(
@@ -73,6 +76,16 @@ class Program:
         self.bridge.close()
         if self.services is not None:
             self.services.close()
+
+    def _step_font(self, step: int) -> None:
+        """Scale the text by a pixel, or back to the default; kept for the next start."""
+        wanted = self._settings.current.font_size + step if step else Settings().font_size
+        if valid("font_size", wanted):
+            theme_now = self._settings.current.theme
+            self.window.chat.restyle(theme.apply(self._application, theme_now, wanted))
+            self.bridge.run(
+                lambda: self._settings.change(font_size=wanted), on_failure=self.window.fail
+            )
 
     def _opened(self, services: Services) -> None:
         self.services = services

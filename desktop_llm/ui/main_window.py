@@ -1,6 +1,6 @@
 """The window: the chat page and one status line."""
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QLabel, QMainWindow
 
@@ -15,6 +15,8 @@ from desktop_llm.words.faults import word_fault
 
 
 class MainWindow(QMainWindow):
+    font_step_wanted = Signal(int)  # pixels; 0: back to the default
+
     def __init__(self, bridge: Bridge, tokens: Tokens, state: QSettings) -> None:
         super().__init__()
         self._state = state
@@ -30,6 +32,15 @@ class MainWindow(QMainWindow):
         new.setShortcut(QKeySequence.StandardKey.New)
         new.triggered.connect(self.chat.new_conversation)
         self.addAction(new)
+        for name, keys, step in (
+            (_("Larger text"), ["Ctrl++", "Ctrl+="], 1),
+            (_("Smaller text"), ["Ctrl+-"], -1),
+            (_("Normal text size"), ["Ctrl+0"], 0),
+        ):
+            action = QAction(name, self)
+            action.setShortcuts([QKeySequence(key) for key in keys])
+            action.triggered.connect(lambda _on=False, by=step: self.font_step_wanted.emit(by))
+            self.addAction(action)
         self.setMinimumSize(640, 480)
         self._restore()
 

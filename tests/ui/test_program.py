@@ -85,6 +85,18 @@ def test_stop_keeps_the_partial_reply(qtbot, make_program):
     assert len(answered.args[0].text) > 20
 
 
+def test_ctrl_plus_scales_the_text_and_it_stays(qtbot, make_program, tmp_path):
+    program = make_program()
+    page = opened(qtbot, program)
+    before = page.composer.editor.font().pixelSize()
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_Plus, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: page.composer.editor.font().pixelSize() == before + 1)
+    file = tmp_path / "data" / "settings.toml"
+    qtbot.waitUntil(lambda: file.exists() and "font_size = 14" in file.read_text(encoding="utf-8"))
+    qtbot.keyClick(page.composer.editor, Qt.Key.Key_0, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: page.composer.editor.font().pixelSize() == before)
+
+
 def test_enter_while_an_input_method_composes_never_sends(qtbot):
     composer = Composer()
     qtbot.addWidget(composer)

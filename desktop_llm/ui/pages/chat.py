@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QCursor, QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QListView,
+    QMenu,
     QPushButton,
     QSplitter,
     QVBoxLayout,
@@ -56,6 +58,8 @@ class ChatPage(QSplitter):
         self._title.setTextFormat(Qt.TextFormat.PlainText)
         self._transcript = Transcript(tokens, self)
         self._transcript.setAccessibleName(_("Messages"))
+        self._transcript.menu_wanted.connect(self._show_menu)
+        self._transcript.link_activated.connect(self._show_link)
         self._error = QLabel(self)
         self._error.setProperty("danger", True)
         self._error.setTextFormat(Qt.TextFormat.PlainText)
@@ -119,10 +123,35 @@ class ChatPage(QSplitter):
         if self._task is not None:
             self._task.cancel()
 
+    def _show_menu(self, key: int, where: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        copy = menu.addAction(_("Copy selection"), self._transcript.copy)
+        copy.setEnabled(bool(self._transcript.selected_text()))
+        text = self._transcript.text_of(key)
+        menu.addAction(_("Copy message"), lambda: QGuiApplication.clipboard().setText(text))
+        if self._task is None and self._branch and key == self._branch[-1].id:
+            menu.addAction(_("Another reply"), self.retry)
+        menu.popup(where)
+
+    def _show_link(self, address: str) -> None:
+        """The full address first: a link's text can say anything."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(address).setEnabled(False)
+        menu.addSeparator()
+        menu.addAction(_("Open in the browser"), lambda: QDesktopServices.openUrl(QUrl(address)))
+        menu.addAction(_("Copy address"), lambda: QGuiApplication.clipboard().setText(address))
+        menu.popup(QCursor.pos())
+
     def save_draft(self) -> None:
         chat, conversation, text = self._chat, self._conversation, self.composer.text()
         if chat is not None and conversation is not None and self._task is None:
             self._bridge.run(lambda: chat.save_draft(conversation.id, text))
+
+    def restyle(self, tokens: Tokens) -> None:
+        """Another theme or font size."""
+        self._transcript.restyle(tokens)
 
     # --- a reply -------------------------------------------------------------------------------
 
