@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint types layers translations unit unit-without-qt integration wheel clean
+.PHONY: setup run test lint types layers translations unit unit-without-qt integration wheel screenshots clean
 
 setup:
 	@$(PYTHON) packaging/setup_environment.py
@@ -38,6 +38,9 @@ wheel: setup
 
 integration: setup
 	$(BIN)/pytest tests/integration
+
+screenshots: setup
+	$(BIN)/python packaging/screenshots.py
 
 clean:
 	rm -rf .venv dist build

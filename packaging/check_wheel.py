@@ -11,6 +11,25 @@ import tempfile
 import venv
 from pathlib import Path
 
+WINDOW = """
+import sys
+from pathlib import Path
+from PySide6.QtWidgets import QApplication
+from desktop_llm.app import Program
+from desktop_llm.storage.paths import Folders
+application = QApplication([])
+folders = Folders(Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "cache")
+folders.ensure()
+folders.settings_file.write_text('language = "zh_CN"')
+program = Program(application, folders)
+while not program.window.chat.isEnabled():
+    application.processEvents()
+send = program.window.chat.composer.button.text()
+program.close()
+assert send == "\\u53d1\\u9001", send  # Chinese: the catalogue is in the wheel
+print("the window works")
+"""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -31,8 +50,13 @@ def main() -> int:
             [str(scripts / "desktop-llm"), "doctor", "--json"],
             check=True, capture_output=True, text=True, cwd=work, env=variables,
         )  # fmt: skip
+        window = subprocess.run(
+            [str(scripts / "python"), "-c", WINDOW, str(work / "window")],
+            check=True, capture_output=True, text=True, cwd=work,
+            env={**variables, "QT_QPA_PLATFORM": "offscreen"},
+        )  # fmt: skip
         report = json.loads(doctor.stdout)
-        print(f"{wheel.name}: doctor works, worker {report['worker']}")
+        print(f"{wheel.name}: doctor works, worker {report['worker']}; {window.stdout.strip()}")
     return 0
 
 
