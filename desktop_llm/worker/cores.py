@@ -7,6 +7,8 @@ EXPLORE_TOKENS = 4  # tokens measured at a thread count before it is judged
 SLOWER = 1.25  # times the best known time of this thread count: something else wants the cores
 BETTER = 0.97  # of the time of the other thread count: worth the change
 FIRST_RETRY, LAST_RETRY = 24, 192  # tokens between two tries of more threads
+HOPELESS = 1.8  # times the time before: a trial of more threads ends at its first such token
+TRIAL_SHARE = 0.03  # of the time that trials of more threads may cost
 DRIFT = 1.0005  # a token: the best time ages, since a longer context is slower
 
 
@@ -61,6 +63,9 @@ class ThreadController:
         if self.most == 1:
             return 1
         self._window.append(seconds)
+        if self._hopeless(seconds):
+            self._judge_trial(seconds)
+            return self.threads
         for threads in self._best:
             self._best[threads] *= DRIFT
         if len(self._window) < EXPLORE_TOKENS:
@@ -81,6 +86,12 @@ class ThreadController:
                 self._try(self.threads + 1, now)
         return self.threads
 
+    def _hopeless(self, seconds: float) -> bool:
+        """One token of a contended trial can last as long as twenty of those before it."""
+        if self._settled is None or self.threads < self._settled[0]:
+            return False
+        return seconds > HOPELESS * self._settled[1]
+
     def _try(self, threads: int, now: float) -> None:
         self._settled = (self.threads, now)
         self.threads = threads
@@ -90,10 +101,12 @@ class ThreadController:
         before_threads, before = self._settled
         self._settled = None
         went_up = self.threads > before_threads
+        cost = sum(self._window) or now * EXPLORE_TOKENS
+        self._window.clear()
         if now < BETTER * before:
             self._retry_gap = self._retry_in = FIRST_RETRY
             return
         self.threads = before_threads
         if went_up:
             self._retry_gap = min(2 * self._retry_gap, LAST_RETRY)
-        self._retry_in = self._retry_gap
+        self._retry_in = max(self._retry_gap, round(cost / TRIAL_SHARE / before))
