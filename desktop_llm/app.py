@@ -55,9 +55,9 @@ class Services:
 class Program:
     """The window and what stands behind it. `close` ends all of it."""
 
-    def __init__(self, application: QApplication, folders: Folders) -> None:
+    def __init__(self, application: QApplication, folders: Folders, settings: SettingsFile) -> None:
         self._application = application
-        self._settings = SettingsFile(folders.settings_file)
+        self._settings = settings
         current = self._settings.current
         use_language(current.language)
         tokens = theme.apply(application, current.theme, current.font_size)
@@ -66,10 +66,10 @@ class Program:
         self.window = MainWindow(self.bridge, tokens, state)
         self.window.font_step_wanted.connect(self._step_font)
         self.services: Services | None = None
+        if settings.fault is not None:
+            self.window.show_fault(settings.fault)
         self.window.show()
-        self.bridge.run(
-            lambda: Services.open(folders, self._settings), self._opened, self.window.fail
-        )
+        self.bridge.run(lambda: self._open(folders), self._opened, self.window.show_fault)
 
     def close(self) -> None:
         self.window.close()
@@ -83,18 +83,22 @@ class Program:
         if valid("font_size", wanted):
             theme_now = self._settings.current.theme
             self.window.chat.restyle(theme.apply(self._application, theme_now, wanted))
-            self.bridge.run(
-                lambda: self._settings.change(font_size=wanted), on_failure=self.window.fail
-            )
+            self._settings.set(font_size=wanted)
+            self.bridge.run(self._settings.save, on_failure=self.window.show_fault)
+
+    def _open(self, folders: Folders) -> Services:
+        """Kept at once: a window closed meanwhile still has to close them."""
+        self.services = Services.open(folders, self._settings)
+        return self.services
 
     def _opened(self, services: Services) -> None:
-        self.services = services
         self.window.start(services.chat)
 
 
 def main(data_dir: Path | None = None) -> int:
     folders = resolve_folders(data_dir)
-    use_language(SettingsFile(folders.settings_file).current.language)
+    settings = SettingsFile(folders.settings_file)
+    use_language(settings.current.language)
     lock = InstanceLock(folders.data)
     try:
         folders.ensure()
@@ -106,7 +110,7 @@ def main(data_dir: Path | None = None) -> int:
     application = QApplication(sys.argv[:1])
     application.setApplicationName("desktop-llm")
     application.setDesktopFileName("desktop-llm")
-    program = Program(application, folders)
+    program = Program(application, folders, settings)
     try:
         return application.exec()
     finally:

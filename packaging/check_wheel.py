@@ -17,11 +17,12 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 from desktop_llm.app import Program
 from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.settings import SettingsFile
 application = QApplication([])
 folders = Folders(Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "cache")
 folders.ensure()
 folders.settings_file.write_text('language = "zh_CN"')
-program = Program(application, folders)
+program = Program(application, folders, SettingsFile(folders.settings_file))
 while not program.window.chat.isEnabled():
     application.processEvents()
 send = program.window.chat.composer.button.text()

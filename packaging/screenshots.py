@@ -50,6 +50,7 @@ def take(theme: str, language: str) -> None:
 
     from desktop_llm.app import Program
     from desktop_llm.storage.paths import Folders
+    from desktop_llm.storage.settings import SettingsFile
 
     application = QApplication([])
 
@@ -69,7 +70,7 @@ def take(theme: str, language: str) -> None:
         folders.settings_file.write_text(
             f'theme = "{theme}"\nlanguage = "{language}"\n', encoding="utf-8"
         )
-        program = Program(application, folders)
+        program = Program(application, folders, SettingsFile(folders.settings_file))
         page = program.window.chat
         wait_for(page.isEnabled)
         for question in QUESTIONS[language]:

@@ -33,21 +33,28 @@ class SettingsFile:
     def current(self) -> Settings:
         return self._current
 
-    def change(self, **values: Any) -> Settings:
-        """Set, write and return them. Raises EnvironmentFault where the file cannot be written;
-        the values then hold until the program ends.
-        """
+    def set(self, **values: Any) -> Settings:
+        """Hold them from now on, until the program ends unless `save` writes them. No I/O."""
         with self._lock:
             self._current = replace(self._current, **values)
-            defaults = asdict(Settings())
-            for name in values:
-                value = getattr(self._current, name)
-                if value == defaults[name]:
-                    self._document.pop(name, None)
-                else:
-                    self._document[name] = value.value if isinstance(value, Enum) else value
-            write_atomically(self._path, tomlkit.dumps(self._document))
             return self._current
+
+    def save(self) -> None:
+        """Write what differs from the defaults. Raises EnvironmentFault."""
+        with self._lock:
+            defaults = asdict(Settings())
+            for name, value in asdict(self._current).items():
+                if value != defaults[name]:
+                    self._document[name] = value.value if isinstance(value, Enum) else value
+                elif valid(name, self._document.unwrap().get(name)):
+                    self._document.pop(name, None)
+            write_atomically(self._path, tomlkit.dumps(self._document))
+
+    def change(self, **values: Any) -> Settings:
+        """`set` and `save`."""
+        changed = self.set(**values)
+        self.save()
+        return changed
 
     def _read(self) -> tomlkit.TOMLDocument:
         try:

@@ -11,7 +11,6 @@ from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.pages.chat import ChatPage
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.words import _
-from desktop_llm.words.faults import word_fault
 
 
 class MainWindow(QMainWindow):
@@ -48,12 +47,11 @@ class MainWindow(QMainWindow):
         self.chat.start(chat)
         self.chat.composer.editor.setFocus()
 
-    def fail(self, fault: DesktopLlmError) -> None:
-        """The services could not be opened."""
-        self._model.setText(str(word_fault(fault)))
+    def show_fault(self, fault: DesktopLlmError) -> None:
+        self.chat.show_fault(fault)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.chat.save_draft()
+        self.chat.leave()
         self._state.setValue("geometry", self.saveGeometry())
         self._state.setValue("split", self.chat.saveState())
         super().closeEvent(event)

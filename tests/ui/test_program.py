@@ -13,6 +13,7 @@ from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui.widgets.composer import Composer
 
 REPLY = 120_000  # milliseconds a reply may take on a busy machine
@@ -25,7 +26,9 @@ def make_program(qtbot, tmp_path):  # noqa: ARG001  # brings the application
     def make() -> Program:
         folders = Folders(tmp_path / "data", tmp_path / "cache")
         folders.ensure()
-        programs.append(Program(QApplication.instance(), folders))
+        programs.append(
+            Program(QApplication.instance(), folders, SettingsFile(folders.settings_file))
+        )
         return programs[-1]
 
     yield make
@@ -83,6 +86,57 @@ def test_stop_keeps_the_partial_reply(qtbot, make_program):
         page.composer.button.click()
     assert answered.args[0].state is MessageState.STOPPED
     assert len(answered.args[0].text) > 20
+
+
+def test_a_reply_goes_on_while_another_conversation_is_shown(qtbot, make_program):
+    page = opened(qtbot, make_program())
+    page.composer.set_text("Tell me a very long story about a whale.")
+    page.composer.button.click()
+    qtbot.waitUntil(lambda: len(page._branch) == 2, timeout=REPLY)
+    number, reply = page._conversation.id, page._branch[-1].id
+    qtbot.waitUntil(lambda: len(page._transcript.text_of(reply)) > 20, timeout=REPLY)
+    page.new_conversation()
+    assert page.composer.button.text() == "Send"
+    before = len(page._live[number].text)
+    qtbot.waitUntil(lambda: len(page._live[number].text) > before, timeout=REPLY)
+    page._list.setCurrentIndex(page._model.index(page._model.row_of(number), 0))
+    qtbot.waitUntil(lambda: page._shows(number))
+    assert page.composer.button.text() == "Stop"
+    seen = page._transcript.text_of(reply)
+    qtbot.waitUntil(lambda: len(page._transcript.text_of(reply)) > len(seen), timeout=REPLY)
+    assert page._transcript.text_of(reply) == page._live[number].text
+    with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
+        page.stop()
+    assert answered.args[0].text == page._transcript.text_of(reply)
+    assert len(page._branch) == 2
+
+
+def test_a_draft_without_a_conversation_is_kept(qtbot, make_program):
+    program = make_program()
+    page = opened(qtbot, program)
+    page.composer.set_text("not sent yet")
+    program.close()
+    page = opened(qtbot, make_program())
+    qtbot.waitUntil(lambda: page.composer.text() == "not sent yet")
+
+
+def test_closing_while_it_opens_leaves_nothing(make_program):
+    make_program().close()
+
+
+def test_a_broken_settings_file_and_a_damaged_database_are_said(qtbot, make_program, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "settings.toml").write_text("font_size = = 3", encoding="utf-8")
+    program = make_program()
+    assert "settings.broken.toml" in program.window.chat._error.text()
+    opened(qtbot, program)
+    program.close()
+    (folder / "conversations.db").write_bytes(b"no database" * 1000)
+    page = make_program().window.chat
+    qtbot.waitUntil(lambda: "conversations.db" in page._error.text())
+    assert page._error.isVisible()
+    assert (folder / "conversations.db").read_bytes() == b"no database" * 1000
 
 
 def test_ctrl_plus_scales_the_text_and_it_stays(qtbot, make_program, tmp_path):

@@ -1,6 +1,7 @@
 """The chat page: conversations at the left, the one that is open beside them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCursor, QDesktopServices, QGuiApplication
@@ -33,6 +34,15 @@ from desktop_llm.words.faults import word_fault
 DRAFT_MILLISECONDS = 400  # of quiet before a draft is saved
 
 
+@dataclass(slots=True)
+class _Live:
+    """A reply that is being written, followed also while another conversation is shown."""
+
+    task: ReplyTask
+    reply: int | None = None
+    text: str = ""
+
+
 class ChatPage(QSplitter):
     answered = Signal(object)  # the `StoredMessage` of a reply that has ended
 
@@ -42,7 +52,8 @@ class ChatPage(QSplitter):
         self._chat: ChatService | None = None
         self._conversation: Conversation | None = None
         self._branch: list[StoredMessage] = []
-        self._task: ReplyTask | None = None
+        self._live: dict[int, _Live] = {}  # by conversation
+        self._starting = False
         self._model = ConversationsModel(self)
         self._list = QListView(self)
         self._list.setModel(self._model)
@@ -77,7 +88,7 @@ class ChatPage(QSplitter):
         self.composer.changed.connect(self._draft_timer.start)
         self._arrange()
         self.setEnabled(False)
-        self._show_fault(None)
+        self.show_fault(None)
 
     def start(self, chat: ChatService) -> None:
         """The services are open: show what there is."""
@@ -88,19 +99,21 @@ class ChatPage(QSplitter):
     # --- what a person does --------------------------------------------------------------------
 
     def new_conversation(self) -> None:
-        self._leave()
+        self.leave()
         self._show(None, [])
-        self._list.clearSelection()
+        self._list.setCurrentIndex(QModelIndex())
         self.composer.set_text("")
+        self._show_running()
         self.composer.editor.setFocus()
 
     def send(self, text: str) -> None:
-        if self._chat is None or self._task is not None:
+        if self._chat is None or self._busy():
             return
         chat, wanted = self._chat, self._conversation
         parent = self._branch[-1].id if self._branch else None
-        self.composer.set_running(True)
-        self._show_fault(None)
+        self._starting = True
+        self._show_running()
+        self.show_fault(None)
 
         def begin() -> tuple[Conversation, ReplyTask]:
             conversation = chat.conversation_for(None if wanted is None else wanted.id)
@@ -109,19 +122,20 @@ class ChatPage(QSplitter):
         self._bridge.run(begin, self._follow, self._send_failed)
 
     def retry(self) -> None:
-        if self._chat is None or self._task is not None or not self._branch:
+        if self._chat is None or self._busy() or not self._branch:
             return
         chat, reply, conversation = self._chat, self._branch[-1], self._conversation
         if reply.role is not Role.ASSISTANT or conversation is None:
             return
         self._branch.pop()
         self._show(conversation, self._branch)
-        self.composer.set_running(True)
+        self._starting = True
+        self._show_running()
         self._bridge.run(lambda: (conversation, chat.retry(reply)), self._follow, self._send_failed)
 
     def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        if (live := self._running()) is not None:
+            live.task.cancel()
 
     def _show_menu(self, key: int, where: QPoint) -> None:
         menu = QMenu(self)
@@ -130,7 +144,7 @@ class ChatPage(QSplitter):
         copy.setEnabled(bool(self._transcript.selected_text()))
         text = self._transcript.text_of(key)
         menu.addAction(_("Copy message"), lambda: QGuiApplication.clipboard().setText(text))
-        if self._task is None and self._branch and key == self._branch[-1].id:
+        if not self._busy() and self._branch and key == self._branch[-1].id:
             menu.addAction(_("Another reply"), self.retry)
         menu.popup(where)
 
@@ -146,8 +160,28 @@ class ChatPage(QSplitter):
 
     def save_draft(self) -> None:
         chat, conversation, text = self._chat, self._conversation, self.composer.text()
-        if chat is not None and conversation is not None and self._task is None:
-            self._bridge.run(lambda: chat.save_draft(conversation.id, text))
+        if chat is not None and conversation is not None and not self._busy():
+            self._bridge.run(
+                lambda: chat.save_draft(conversation.id, text), on_failure=self.show_fault
+            )
+
+    def leave(self) -> None:
+        """Keep what is written before something else is shown; a draft alone makes a
+        conversation.
+        """
+        self._draft_timer.stop()
+        chat, text = self._chat, self.composer.text()
+        if chat is not None and self._conversation is None and text.strip() and not self._busy():
+            self._bridge.run(
+                lambda: chat.save_draft(chat.conversation_for(None).id, text),
+                lambda _: self._refresh(),
+                self.show_fault,
+            )
+        else:
+            self.save_draft()
+
+    def _busy(self) -> bool:
+        return self._starting or self._running() is not None
 
     def restyle(self, tokens: Tokens) -> None:
         """Another theme or font size."""
@@ -156,46 +190,64 @@ class ChatPage(QSplitter):
     # --- a reply -------------------------------------------------------------------------------
 
     def _follow(self, begun: tuple[Conversation, ReplyTask]) -> None:
-        self._conversation, self._task = begun
-        shown = begun[0].id
-
-        def here(call: Callable[..., None]) -> Callable[..., None]:
-            def only_if_shown(value: object) -> None:
-                if self._conversation is not None and self._conversation.id == shown:
-                    call(value)
-
-            return only_if_shown
-
+        conversation, task = begun
+        self._starting = False
+        self._conversation = conversation
+        number = conversation.id
+        self._live[number] = _Live(task)
         self._bridge.follow(
-            begun[1], here(self._event), here(self._answered), here(self._send_failed)
+            task,
+            lambda event: self._event(number, event),
+            lambda answer: self._ended(number, answer, answer.fault),
+            lambda fault: self._ended(number, None, fault),
         )
 
-    def _event(self, event: ChatEvent) -> None:
+    def _event(self, number: int, event: ChatEvent) -> None:
+        live, shown = self._live[number], self._shows(number)
         if isinstance(event, Asked):
-            if not self._branch or self._branch[-1].id != event.question.id:
-                self._branch.append(event.question)
-                self._transcript.add(_entry(event.question))
-                self.composer.clear()
-            self._branch.append(event.reply)
-            self._transcript.add(_entry(event.reply))
-            self._transcript.scroll_to_end()
+            live.reply = event.reply.id
             self._refresh()
+            if shown:
+                self._show_asked(event)
         elif isinstance(event, TextDelta):
-            self._transcript.stream(self._branch[-1].id, event.text)
+            live.text += event.text
+            if shown and live.reply is not None:
+                self._transcript.stream(live.reply, event.text)
 
-    def _answered(self, answer: Answered) -> None:
-        self._task = None
-        self.composer.set_running(False)
-        if self._branch and self._branch[-1].id == answer.reply.id:
-            self._branch[-1] = answer.reply
-            self._transcript.finish(answer.reply.id, answer.reply.text, _note(answer.reply))
-        self._show_fault(answer.fault)
-        self.answered.emit(answer.reply)
+    def _show_asked(self, event: Asked) -> None:
+        present = {message.id for message in self._branch}
+        for message in (event.question, event.reply):
+            if message.id not in present:
+                self._branch.append(message)
+                self._transcript.add(_entry(message))
+        if event.question.id not in present:
+            self.composer.clear()
+        self._transcript.scroll_to_end()
+
+    def _ended(self, number: int, answer: Answered | None, fault: DesktopLlmError | None) -> None:
+        del self._live[number]
+        if self._shows(number):
+            self._show_running()
+            if answer is not None and self._branch and self._branch[-1].id == answer.reply.id:
+                self._branch[-1] = answer.reply
+                self._transcript.finish(answer.reply.id, answer.reply.text, _note(answer.reply))
+            self.show_fault(fault)
+        if answer is not None:
+            self.answered.emit(answer.reply)
+
+    def _shows(self, number: int) -> bool:
+        return self._conversation is not None and self._conversation.id == number
+
+    def _running(self) -> _Live | None:
+        return None if self._conversation is None else self._live.get(self._conversation.id)
+
+    def _show_running(self) -> None:
+        self.composer.set_running(self._starting or self._running() is not None)
 
     def _send_failed(self, fault: DesktopLlmError) -> None:
-        self._task = None
-        self.composer.set_running(False)
-        self._show_fault(fault)
+        self._starting = False
+        self._show_running()
+        self.show_fault(fault)
 
     # --- showing -------------------------------------------------------------------------------
 
@@ -213,7 +265,7 @@ class ChatPage(QSplitter):
             if then is not None:
                 then()
 
-        self._bridge.run(chat.conversations, show, self._show_fault)
+        self._bridge.run(chat.conversations, show, self.show_fault)
 
     def _open_newest(self) -> None:
         if self._model.rowCount():
@@ -234,34 +286,31 @@ class ChatPage(QSplitter):
             return
         if self._conversation is not None and number == self._conversation.id:
             return
-        self._leave()
+        self.leave()
         chat = self._chat
         self._bridge.run(
-            lambda: chat.open(number), lambda opened: self._opened(*opened), self._show_fault
+            lambda: chat.open(number), lambda opened: self._opened(*opened), self.show_fault
         )
 
     def _opened(self, conversation: Conversation, branch: list[StoredMessage]) -> None:
+        live = self._live.get(conversation.id)
+        if live is not None:  # newer than what was flushed
+            branch = [
+                replace(message, text=live.text) if message.id == live.reply else message
+                for message in branch
+            ]
         self._show(conversation, branch)
         self.composer.set_text(conversation.draft)
-        assert self._chat is not None
-        task = self._chat.running(conversation.id)
-        self.composer.set_running(task is not None)
-        if task is not None:
-            self._follow((conversation, task))
-
-    def _leave(self) -> None:
-        self.save_draft()
-        self._draft_timer.stop()
-        self._task = None
+        self._show_running()
 
     def _show(self, conversation: Conversation | None, branch: list[StoredMessage]) -> None:
         self._conversation, self._branch = conversation, branch
         title = "" if conversation is None else conversation.title
         self._title.setText(title or _("New conversation"))
         self._transcript.show_entries([_entry(message) for message in branch])
-        self._show_fault(None)
+        self.show_fault(None)
 
-    def _show_fault(self, fault: DesktopLlmError | None) -> None:
+    def show_fault(self, fault: DesktopLlmError | None) -> None:
         self._error.setText("" if fault is None else str(word_fault(fault)))
         self._error.setVisible(fault is not None)
         self._retry.setVisible(fault is not None and bool(self._branch))

@@ -95,6 +95,7 @@ class Transcript(QAbstractScrollArea):
         if entry.stream is None:
             entry.stream = StreamingParser()
             entry.document = self._new_document()
+            more, entry.text = entry.text + more, ""
         entry.text += more
         finished, open_end = entry.stream.feed(more)
         assert entry.document is not None
