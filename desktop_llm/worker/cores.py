@@ -1,15 +1,19 @@
 """How many cores this process may really use, and how many pay off at the moment."""
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-EXPLORE_TOKENS = 4  # tokens measured at a thread count before it is judged
-SLOWER = 1.25  # times the best known time of this thread count: something else wants the cores
+import psutil
+
+WINDOW = 3  # tokens measured at a thread count before it is judged
+SLOWER = 1.3  # times the best known time of this thread count: something else wants the cores
+HOPELESS = 2.5  # times the best known time: a single token is enough to act on
 BETTER = 0.97  # of the time of the other thread count: worth the change
-FIRST_RETRY, LAST_RETRY = 24, 192  # tokens between two tries of more threads
-HOPELESS = 1.8  # times the time before: a trial of more threads ends at its first such token
-TRIAL_SHARE = 0.03  # of the time that trials of more threads may cost
-DRIFT = 1.0005  # a token: the best time ages, since a longer context is slower
+TAKEN = 0.3  # of a core may be somebody else's for a thread to pay off on it
+FIRST_GAP, LAST_GAP = 10, 320  # tokens between two tries of more threads
+DRIFT = 1.0015  # a window: the best time ages, since a longer context is slower
 
 
 def usable_cores() -> int:
@@ -39,74 +43,110 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
         return None
 
 
+class FreeCores:
+    """Measures how many of the cores in reach nobody else uses: idle ones, and those this process
+    is using itself.
+    """
+
+    SHORTEST = 0.1  # seconds between two readings: the system counts in hundredths
+
+    def __init__(self) -> None:
+        self._before = self._read()
+
+    def measure(self) -> float | None:
+        """Cores free since the last measurement; None where that was too short ago."""
+        now = self._read()
+        elapsed = now[0] - self._before[0]
+        if elapsed < self.SHORTEST:
+            return None
+        idle, own = (now[at] - self._before[at] for at in (1, 2))
+        self._before = now
+        return (idle + own) / elapsed
+
+    @staticmethod
+    def _read() -> tuple[float, float, float]:
+        """The time, idle seconds of the cores in reach, seconds of this process."""
+        cores = psutil.cpu_times(percpu=True)
+        if hasattr(os, "sched_getaffinity"):
+            reached = os.sched_getaffinity(0)
+            cores = [core for number, core in enumerate(cores) if number in reached]
+        idle = sum(core.idle + getattr(core, "iowait", 0.0) for core in cores)
+        return time.monotonic(), idle, time.process_time()
+
+
 class ThreadController:
     """Chooses the thread count of the next token from the times of the tokens before.
 
     llama.cpp's threads meet at a barrier after every operation and spin there: one thread that
     lost its core to another process holds up all. With a busy neighbour on one of two cores, two
-    threads can be slower than one. So: when tokens become slower than this thread count is known
-    to be, one thread less is tried, and kept if it is faster; while below the most, one more is
-    tried from time to time, ever less often as long as it does not help.
+    threads reach a third of the speed of one. So: when tokens become slower than this thread count
+    is known to be, one thread less is tried and kept if it is faster. While below the most, one
+    more is tried when a core looks free, ever less often as long as it does not help.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, free_cores: Callable[[], float | None]) -> None:
         self.most = most
         self.threads = most
+        self._free_cores = free_cores
         self._best: dict[int, float] = {}  # seconds a token, the fastest median seen
         self._window: list[float] = []
-        self._settled: tuple[int, float] | None = None  # thread count left behind, its time
-        self._retry_in = FIRST_RETRY
-        self._retry_gap = FIRST_RETRY
+        self._trial: tuple[int, float] | None = None  # thread count left behind, its time
+        self._wait = 0  # tokens until the next try of more threads
+        self._gap = FIRST_GAP
 
     def note(self, seconds: float) -> int:
         """Take the time of one decoded token; return the threads to use for the next."""
         if self.most == 1:
             return 1
         self._window.append(seconds)
-        if self._hopeless(seconds):
-            self._judge_trial(seconds)
-            return self.threads
-        for threads in self._best:
-            self._best[threads] *= DRIFT
-        if len(self._window) < EXPLORE_TOKENS:
+        self._wait -= 1
+        if len(self._window) < WINDOW and not self._hopeless(seconds):
             return self.threads
         now = sorted(self._window)[len(self._window) // 2]
         self._window.clear()
-        known = self._best.get(self.threads)
-        self._best[self.threads] = now if known is None else min(known, now)
-        if self._settled is not None:
-            self._judge_trial(now)
-        elif self.threads > 1 and (
-            now > SLOWER * self._best[self.threads] or self.threads - 1 not in self._best
-        ):
-            self._try(self.threads - 1, now)
-        elif self.threads < self.most:
-            self._retry_in -= EXPLORE_TOKENS
-            if self._retry_in <= 0:
-                self._try(self.threads + 1, now)
+        measured, known = self.threads, self._best.get(self.threads)
+        if self._trial is not None:
+            self._judge(now)
+        elif measured > 1 and self._slow(now):
+            self._try(measured - 1, now)
+        elif measured < self.most and self._wait <= 0 and self._core_free():
+            self._try(measured + 1, now)
+        for threads in self._best:
+            self._best[threads] *= DRIFT
+        if measured == self.threads or known is None:
+            self._best[measured] = now if known is None else min(known, now)
         return self.threads
 
     def _hopeless(self, seconds: float) -> bool:
-        """One token of a contended trial can last as long as twenty of those before it."""
-        if self._settled is None or self.threads < self._settled[0]:
-            return False
-        return seconds > HOPELESS * self._settled[1]
+        """A token so slow that the next is better decoded otherwise."""
+        known = self._trial[1] if self._trial is not None else self._best.get(self.threads)
+        return known is not None and seconds > HOPELESS * known
+
+    def _slow(self, now: float) -> bool:
+        """Slower than known; or, where nothing is known yet, others use the cores."""
+        known = self._best.get(self.threads)
+        if known is not None:
+            return now > SLOWER * known
+        free = self._free_cores()
+        return free is not None and free < self.threads - TAKEN
+
+    def _core_free(self) -> bool:
+        free = self._free_cores()
+        return free is not None and free > self.threads + 1 - TAKEN
 
     def _try(self, threads: int, now: float) -> None:
-        self._settled = (self.threads, now)
+        self._trial = (self.threads, now)
         self.threads = threads
 
-    def _judge_trial(self, now: float) -> None:
-        assert self._settled is not None
-        before_threads, before = self._settled
-        self._settled = None
-        went_up = self.threads > before_threads
-        cost = sum(self._window) or now * EXPLORE_TOKENS
-        self._window.clear()
+    def _judge(self, now: float) -> None:
+        assert self._trial is not None
+        (threads, before), self._trial = self._trial, None
+        went_up = self.threads > threads
         if now < BETTER * before:
-            self._retry_gap = self._retry_in = FIRST_RETRY
+            self._gap = self._wait = FIRST_GAP
             return
-        self.threads = before_threads
+        self.threads = threads
         if went_up:
-            self._retry_gap = min(2 * self._retry_gap, LAST_RETRY)
-        self._retry_in = max(self._retry_gap, round(cost / TRIAL_SHARE / before))
+            self._gap = self._wait = min(2 * self._gap, LAST_GAP)
+        else:
+            self._best[threads] = before  # not contention: everything is slower now

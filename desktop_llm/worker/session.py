@@ -13,7 +13,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions
-from desktop_llm.worker.cores import ThreadController, usable_cores
+from desktop_llm.worker.cores import FreeCores, ThreadController, usable_cores
 from desktop_llm.worker.llama import (
     DECODE_ABORTED,
     DECODE_NO_SLOT,
@@ -50,7 +50,7 @@ class Session:
         self._abort = abort
         self._warn = warn
         self._fixed_threads = options.threads
-        self._controller = ThreadController(usable_cores())
+        self._controller = ThreadController(usable_cores(), FreeCores().measure)
         threads = options.threads or self._controller.threads
         self._model = LlamaModel(path, options, threads, abort, on_progress)
         self._cached: list[int] = []  # tokens in the context, in order
