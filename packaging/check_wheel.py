@@ -15,7 +15,7 @@ WINDOW = """
 import sys
 from pathlib import Path
 from PySide6.QtWidgets import QApplication
-from desktop_llm.app import Program
+from desktop_llm.ui.program import Program
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 application = QApplication([])
@@ -23,7 +23,7 @@ folders = Folders(Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "cache")
 folders.ensure()
 folders.settings_file.write_text('language = "zh_CN"')
 program = Program(application, folders, SettingsFile(folders.settings_file))
-while not program.window.chat.isEnabled():
+while not program.window.chat.ready:
     application.processEvents()
 send = program.window.chat.composer.button.text()
 program.close()

@@ -41,6 +41,7 @@ class FaultCode(StrEnum):
     DISK_FULL = "disk-full"
     DATABASE_NEWER = "database-newer"
     DATABASE_DAMAGED = "database-damaged"
+    NO_BACKUP = "no-backup"
     SETTINGS_BROKEN = "settings-broken"
     FILE_UNREADABLE = "file-unreadable"
     INPUT_EMPTY = "input-empty"

@@ -118,6 +118,16 @@ class EngineClient:
         process = self._process
         return process.pid if process is not None and process.exit_code is None else None
 
+    def resident_bytes(self) -> int:
+        """Memory that the worker's process holds; 0 where there is none."""
+        import psutil
+
+        pid = self.worker_pid
+        try:
+            return 0 if pid is None else int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
     @property
     def hello(self) -> Hello | None:
         process = self._process

@@ -98,13 +98,13 @@ class StreamingParser:
         self._text.append(more)
         self._open += more
         tokens = _parser().parse(self._open)
-        starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
-        last = max(starts, default=0)
-        if last == 0:
-            return (), _blocks(tokens, 0, "")[0]
-        lines = self._open.splitlines(keepends=True)
-        finished, self._open = "".join(lines[:last]), "".join(lines[last:])
-        return parse(finished), parse(self._open)
+        starts = [at for at, token in enumerate(tokens) if token.level == 0 and token.map]
+        last = starts[-1] if starts else 0
+        finished, _ = _blocks(tokens[:last], 0, "")
+        if finished:
+            first_line = (tokens[last].map or [0])[0]
+            self._open = "\n".join(self._open.split("\n")[first_line:])
+        return finished, _blocks(tokens[last:], 0, "")[0]
 
     def finish(self) -> tuple[Block, ...]:
         return parse("".join(self._text))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
 from desktop_llm.core.engine import (
     Event,
     Finished,
@@ -119,15 +119,23 @@ class ChatService:
         with self._lock:
             return bool(self._running)
 
-    def count_tokens(self, conversation: int | None, text: str) -> Task[Event, TokenCount]:
-        """Tokens of the prompt that sending `text` would make. Needs a loaded model."""
+    def measure(self, conversation: int | None, text: str, model: str = "") -> TokenCount | None:
+        """Tokens of the prompt that sending `text` would make. Blocks, and loads the model where
+        that is not the one loaded; None for a file that crashed when it was loaded last.
+        """
+        chosen = "" if conversation is None else self._store.get(conversation).model
+        wanted = self._models.find(chosen or model or self._settings().model)
+        if not self._models.is_loaded(wanted, self._options()):
+            if self._models.suspect() == wanted.path:
+                return None
+            self._models.load(wanted, self._options(), self._idle_seconds()).result()
         branch = [] if conversation is None else self._store.branch(conversation)
-        return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text)))
+        return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text))).result()
 
-    def conversation_for(self, conversation: int | None) -> Conversation:
+    def conversation_for(self, conversation: int | None, model: str = "") -> Conversation:
         """The conversation, or a new one."""
         if conversation is None:
-            return self._store.create()
+            return self._store.create(model=model)
         return self._store.get(conversation)
 
     def conversations(self) -> list[Conversation]:
@@ -136,6 +144,22 @@ class ChatService:
     def open(self, conversation: int) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and the branch of it that is shown."""
         return self._store.get(conversation), self._store.branch(conversation)
+
+    def search(self, query: str) -> list[SearchHit]:
+        return self._store.search(query)
+
+    def rename(self, conversation: int, title: str) -> None:
+        self._store.rename(conversation, title)
+
+    def choose_model(self, conversation: int, model: str) -> None:
+        self._store.choose_model(conversation, model)
+
+    def delete(self, conversation: int) -> None:
+        """Put aside; `restore` brings it back until it is purged."""
+        self._store.delete(conversation)
+
+    def restore(self, conversation: int) -> None:
+        self._store.restore(conversation)
 
     def save_draft(self, conversation: int, text: str) -> None:
         self._store.save_draft(conversation, text)
@@ -168,6 +192,13 @@ class ChatService:
         with self._lock:
             self._running.pop(conversation, None)
             self._threads.discard(threading.current_thread())
+
+    def _options(self) -> LoadOptions:
+        settings = self._settings()
+        return LoadOptions(context_length=settings.context_length, threads=settings.threads or None)
+
+    def _idle_seconds(self) -> int:
+        return self._settings().idle_unload_minutes * 60
 
     def _prompt(self, branch: list[StoredMessage], *more: Message) -> tuple[Message, ...]:
         system = self._settings().system_prompt.strip()
@@ -212,9 +243,10 @@ class _Reply:
 
     def _answer(self) -> Answered:
         store = self._service._store
-        name = store.get(self._conversation).model or self._service._settings().model
+        wanted = store.get(self._conversation).model or self._service._settings().model
+        name = wanted
         with suppress(EnvironmentFault):  # said below, when the question is safe
-            name = self._service._models.find(name).name
+            name = self._service._models.find(wanted).name
         question, reply = self._ask(name)
         self.task.post(Asked(question, reply))
         pieces: list[str] = []
@@ -222,7 +254,7 @@ class _Reply:
         stats: GenerationStats | None = None
         fault: DesktopLlmError | None = None
         try:
-            self._load(name)
+            self._load(wanted)
             finished = self._generate(reply.id, pieces)
             stats, finish = finished.stats, finished.reason.value
             if finished.reason is FinishReason.CANCELLED:
@@ -242,18 +274,14 @@ class _Reply:
         )
         return Answered(store.message(reply.id), fault)
 
-    def _load(self, name: str) -> None:
+    def _load(self, wanted: str) -> None:
         """Load the model wanted unless it is the one loaded."""
-        service, settings = self._service, self._service._settings()
-        model = service._models.find(name)
-        loaded = service._models.current()
-        if loaded is not None and loaded.path == model.path:
+        service = self._service
+        model, options = service._models.find(wanted), service._options()
+        if service._models.is_loaded(model, options):
             return
-        options = LoadOptions(
-            context_length=settings.context_length, threads=settings.threads or None
-        )
         task: Task[Event, LoadedModel] = self._watch(
-            service._models.load(model, options, settings.idle_unload_minutes * 60)
+            service._models.load(model, options, service._idle_seconds())
         )
         for event in task.wait_events():
             if isinstance(event, LoadProgress):

@@ -18,24 +18,39 @@ class ModelService:
     def __init__(self, library: Library, engine: EngineClient) -> None:
         self._library = library
         self._engine = engine
+        self._options: LoadOptions | None = None  # that the last load was asked with
 
     def installed(self) -> list[InstalledModel]:
-        """Every usable model file; those with a broken header are left out."""
-        models = []
+        """Every usable model file."""
+        return [model for model, fault in self.survey() if fault is None]
+
+    def survey(self) -> list[tuple[InstalledModel, EnvironmentFault | None]]:
+        """Every model file, and why it cannot be used where it cannot."""
+        found: list[tuple[InstalledModel, EnvironmentFault | None]] = []
         for model in self._library.models():
             try:
-                models.append(_described(model))
-            except EnvironmentFault:
-                continue
-        return models
+                found.append((_described(model), None))
+            except EnvironmentFault as fault:
+                found.append((model, fault))
+        return found
 
     def find(self, name: str) -> InstalledModel:
         """By name or path, its header checked. Raises EnvironmentFault."""
         return _described(self._library.find(name))
 
+    def is_loaded(self, model: InstalledModel, options: LoadOptions) -> bool:
+        """That file, with these options."""
+        loaded = self._engine.model
+        return loaded is not None and loaded.path == model.path and self._options == options
+
+    def suspect(self) -> str:
+        """The file that crashed when it was loaded last: not to be loaded unasked."""
+        return ""
+
     def load(
         self, model: InstalledModel, options: LoadOptions, idle_unload_seconds: int = 0
     ) -> Task[Event, LoadedModel]:
+        self._options = options
         return self._engine.load(Path(model.path), options, idle_unload_seconds)
 
     def current(self) -> LoadedModel | None:

@@ -124,6 +124,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The file of the conversations, “{path}”, is damaged."),
         _("It is kept. Restore the newest backup, or save what can still be read."),
     ),
+    FaultCode.NO_BACKUP: lambda: (
+        _("There is no backup of “{path}” to go back to."),
+        _("Save what can still be read; the damaged file is kept."),
+    ),
     FaultCode.SETTINGS_BROKEN: lambda: (
         _("The settings file could not be read ({reason}). It is kept as “{path}”."),
         _("The default settings are used; set anew what you had changed."),

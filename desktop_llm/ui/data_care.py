@@ -1,0 +1,96 @@
+"""Backups and restoring: what a person does with the files of their conversations."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from desktop_llm.core.conversations import Backup
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.storage.backups import Backups
+from desktop_llm.storage.paths import Folders
+from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.main_window import MainWindow, Page
+from desktop_llm.ui.pages.backups import BackupsPage
+from desktop_llm.ui.pages.conversation import FaultAction
+from desktop_llm.words import _, counted
+
+# Closes the services, does the work, opens them again; then the last.
+WithServicesClosed = Callable[[Callable[[], object], Callable[[], object]], None]
+
+
+class DataCare(QObject):
+    def __init__(
+        self,
+        window: MainWindow,
+        bridge: Bridge,
+        folders: Callable[[], Folders],
+        with_services_closed: WithServicesClosed,
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._bridge = bridge
+        self._folders = folders
+        self._with_services_closed = with_services_closed
+
+    def connect_backups(self, page: BackupsPage) -> None:
+        page.create_wanted.connect(self._back_up)
+        page.restore_wanted.connect(self._restore)
+
+    def list_backups(self) -> None:
+        page = self._window.made(Page.BACKUPS)
+        if isinstance(page, BackupsPage):
+            self._bridge.run(self._backups().all, page.show_backups, self._show_fault)
+
+    def ways_out(self) -> list[FaultAction]:
+        """Of a damaged database."""
+        return [
+            (_("Restore the newest backup"), self._restore_newest),
+            (_("Save what can be read"), self._salvage),
+        ]
+
+    def _backups(self) -> Backups:
+        folders = self._folders()
+        return Backups(folders.backups, folders.database)
+
+    def _back_up(self) -> None:
+        def made(_backup: Backup) -> None:
+            self._window.toasts.show(_("The backup is made."))
+            self.list_backups()
+
+        self._bridge.run(lambda: self._backups().create("manual"), made, self._show_fault)
+
+    def _restore(self, backup: Backup) -> None:
+        def restored() -> None:
+            self._window.toasts.show(_("The backup is restored."))
+            self.list_backups()
+
+        self._with_services_closed(lambda: self._backups().restore(backup), restored)
+
+    def _restore_newest(self) -> None:
+        def restore() -> None:
+            sound = [backup for backup in self._backups().all() if backup.cause != "damaged"]
+            if not sound:
+                path = str(self._folders().database)
+                raise EnvironmentFault(FaultCode.NO_BACKUP, path=path)
+            self._backups().restore(sound[0], "damaged")
+
+        self._with_services_closed(
+            restore, lambda: self._window.toasts.show(_("The backup is restored."))
+        )
+
+    def _salvage(self) -> None:
+        saved = 0
+
+        def save() -> None:
+            nonlocal saved
+            saved = self._backups().salvage()
+
+        def tell() -> None:
+            words = counted("{number} message is saved.", "{number} messages are saved.", saved)
+            self._window.toasts.show(words)
+
+        self._with_services_closed(save, tell)
+
+    def _show_fault(self, fault: DesktopLlmError) -> None:
+        self._window.show_page(Page.CHAT)
+        self._window.chat.show_fault(fault)
