@@ -1,12 +1,14 @@
 """Composition root of the window: builds the services, hands them down, orders the shutdown."""
 
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QSettings, qVersion
 from PySide6.QtWidgets import QApplication
 
+from desktop_llm import __version__
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.settings import Settings, valid
 from desktop_llm.engine.client import EngineClient
@@ -17,6 +19,7 @@ from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.instance import InstanceLock
 from desktop_llm.storage.library import Library
+from desktop_llm.storage.logs import ENGINE_LOG, log_crashes, rotate, start_logging
 from desktop_llm.storage.paths import Folders, resolve_folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui import theme
@@ -24,6 +27,8 @@ from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.words import use_language
 from desktop_llm.words.faults import word_fault
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,7 @@ class Services:
         conversations = Conversations(database)
         conversations.mark_interrupted()
         backups.daily()
-        folders.logs.mkdir(exist_ok=True, mode=0o700)
-        engine = EngineClient(folders.logs / "engine.log")
+        engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
         models = ModelService(Library(folders), engine)
         chat = ChatService(conversations, models, engine, lambda: settings.current)
         return cls(database, engine, chat)
@@ -107,6 +111,8 @@ def main(data_dir: Path | None = None) -> int:
     except DesktopLlmError as fault:
         print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)  # noqa: T201
         return 1
+    stop_logging, stop_crash_log = start_logging(folders.logs), log_crashes(folders.logs)
+    logger.info("the window of %s opens with Qt %s", __version__, qVersion())
     application = QApplication(sys.argv[:1])
     application.setApplicationName("desktop-llm")
     application.setDesktopFileName("desktop-llm")
@@ -115,4 +121,7 @@ def main(data_dir: Path | None = None) -> int:
         return application.exec()
     finally:
         program.close()
+        logger.info("the window is closed")
         lock.release()
+        stop_logging()  # not where closing fails: the exception is logged on its way out
+        stop_crash_log()
