@@ -43,6 +43,7 @@ class FaultCode(StrEnum):
     DATABASE_DAMAGED = "database-damaged"
     SETTINGS_BROKEN = "settings-broken"
     FILE_UNREADABLE = "file-unreadable"
+    FILE_UNWRITABLE = "file-unwritable"
     INPUT_EMPTY = "input-empty"
     BUG = "bug"
 

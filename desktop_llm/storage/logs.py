@@ -68,6 +68,21 @@ def rotate(path: Path, most: int = MOST_BYTES) -> None:
             _shift(path)
 
 
+def tail(path: Path, most: int) -> str:
+    """The last whole lines, `most` bytes at most, of a log and of the file before it."""
+    data = b""
+    for file in (path, _older(path, 1)):
+        room = most - len(data)
+        with contextlib.suppress(OSError), file.open("rb") as opened:
+            size = opened.seek(0, os.SEEK_END)
+            opened.seek(max(0, size - room))
+            part = opened.read(room)
+            data = (part if size <= room else part.partition(b"\n")[2]) + data
+            if size > room:
+                break
+    return data.decode("utf-8", "replace")
+
+
 class LogFile(logging.Handler):
     """Appends records to a file and keeps it small.
 
@@ -123,7 +138,10 @@ def _open(path: Path) -> int:
 
 def _shift(path: Path) -> None:
     """name.2 becomes name.3, name.1 becomes name.2, and the file itself name.1."""
-    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, KEPT + 1))]
-    for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
+    for number in range(KEPT, 0, -1):
         with contextlib.suppress(FileNotFoundError):
-            newer.replace(older)
+            _older(path, number - 1).replace(_older(path, number))
+
+
+def _older(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}") if number else path
