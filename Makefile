@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup run test lint types layers translations unit unit-without-qt integration wheel screenshots clean
+.PHONY: setup run test lint types layers translations unit unit-without-qt ui integration wheel \
+	desktop screenshots clean
 
 setup:
 	@$(PYTHON) packaging/setup_environment.py
@@ -38,6 +39,9 @@ wheel: setup
 
 integration: setup
 	$(BIN)/pytest tests/integration
+
+desktop: setup
+	$(BIN)/python packaging/linux/validate.py
 
 screenshots: setup
 	$(BIN)/python packaging/screenshots.py

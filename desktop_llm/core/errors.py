@@ -44,6 +44,7 @@ class FaultCode(StrEnum):
     NO_BACKUP = "no-backup"
     SETTINGS_BROKEN = "settings-broken"
     FILE_UNREADABLE = "file-unreadable"
+    FILE_UNWRITABLE = "file-unwritable"
     INPUT_EMPTY = "input-empty"
     BUG = "bug"
 

@@ -63,9 +63,12 @@ class EngineClient:
         command: Sequence[str] = WORKER_COMMAND,
         trace: Callable[[str], None] | None = None,
         back_off: Sequence[float] = BACK_OFF,
+        rotate: Callable[[Path], object] | None = None,
     ) -> None:
+        """`log`: where the worker's stderr goes, `rotate` what is done with it before each one."""
         self._command = command
         self._log = log
+        self._rotate = rotate
         self._trace = trace
         self._back_off = back_off
         self._changed = threading.Condition()
@@ -248,6 +251,8 @@ class EngineClient:
             pause = self._back_off[self._deaths - 1]
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, timeout=pause)
+        if self._log is not None and self._rotate is not None:
+            self._rotate(self._log)
         process = WorkerProcess(self._command, self._log, self._on_event, self._on_end, self._trace)
         with self._changed:
             self._process = process

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 from desktop_llm.core.engine import Event, Hello, Request
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
@@ -43,11 +44,7 @@ class WorkerProcess:
         self.hello: Hello | None = None
         self.broke_protocol = False
         with contextlib.ExitStack() as stack:
-            errors: int | None = None
-            if log is not None:
-                log.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                errors = stack.enter_context(os.fdopen(descriptor, "ab")).fileno()
+            errors = None if log is None else stack.enter_context(_appending(log))
             self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
@@ -133,6 +130,16 @@ class WorkerProcess:
         if self.broke_protocol:
             reason = "garbage"
         return EnvironmentFault(FaultCode.WORKER_CRASHED, reason=reason)
+
+
+def _appending(log: Path) -> IO[bytes]:
+    """The log, opened for one more worker; where it cannot be written, what swallows it."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    return os.fdopen(descriptor, "wb")
 
 
 def _exit_in_words(code: int) -> str:

@@ -10,6 +10,7 @@ from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.library import Library
+from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 
@@ -31,9 +32,8 @@ class Services:
         conversations = Conversations(database)
         conversations.mark_interrupted()
         backups.daily()
-        folders.logs.mkdir(exist_ok=True, mode=0o700)
         folders.models.mkdir(exist_ok=True, mode=0o700)
-        engine = EngineClient(folders.logs / "engine.log")
+        engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
         models = ModelService(Library(folders), engine)
 
         def current() -> Settings:

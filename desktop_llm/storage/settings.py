@@ -73,6 +73,16 @@ class SettingsFile:
             return tomlkit.document()
 
 
+def peek(path: Path) -> Settings | None:
+    """What the file says now; None where it cannot be read. It stays as it is, even broken."""
+    try:
+        return _settings(tomlkit.parse(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Settings()
+    except (TOMLKitError, UnicodeDecodeError, OSError):
+        return None
+
+
 def write_atomically(path: Path, text: str) -> None:
     """The old file or the new one, never a half of it. Raises EnvironmentFault."""
     temporary = ""

@@ -57,6 +57,7 @@ class Command(Enum):
     PALETTE = Declared(noted("All commands"), Group.PROGRAM, "command", ("Ctrl+K",))
     SHORTCUTS = Declared(noted("Keyboard shortcuts"), Group.PROGRAM, "keyboard", ("F1",))
     MODELS_FOLDER = Declared(noted("Open the models folder"), Group.PROGRAM, "folder-open")
+    DIAGNOSTICS = Declared(noted("Save diagnostics"), Group.PROGRAM, "first-aid-kit")
     ABOUT = Declared(noted("About desktop-llm"), Group.PROGRAM, "info")
     QUIT = Declared(noted("Quit"), Group.PROGRAM, "power", ("Ctrl+Q",))
 

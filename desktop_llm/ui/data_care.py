@@ -1,11 +1,18 @@
-"""Backups and restoring: what a person does with the files of their conversations."""
+"""Backups, restoring, diagnostics: what a person does with the program's files."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog
 
 from desktop_llm.core.conversations import Backup
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.settings import Settings
+from desktop_llm.engine.client import EngineClient
+from desktop_llm.services.bundle import Services
+from desktop_llm.services.diagnostics import Diagnostics
 from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.paths import Folders
 from desktop_llm.ui.bridge import Bridge
@@ -24,9 +31,13 @@ class DataCare(QObject):
         window: MainWindow,
         bridge: Bridge,
         folders: Callable[[], Folders],
+        settings: Callable[[], Settings],
+        services: Callable[[], Services | None],
         with_services_closed: WithServicesClosed,
     ) -> None:
         super().__init__(window)
+        self._settings = settings
+        self._services = services
         self._window = window
         self._bridge = bridge
         self._folders = folders
@@ -90,6 +101,35 @@ class DataCare(QObject):
             self._window.toasts.show(words)
 
         self._with_services_closed(save, tell)
+
+    def save_diagnostics(self) -> None:
+        """Where the person says; also where the services cannot be opened."""
+        dialog = QFileDialog(self._window, _("Save diagnostics"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilter(_("Text (*.txt)"))
+        dialog.selectFile("desktop-llm-diagnostics.txt")
+        dialog.fileSelected.connect(lambda name: self.write_diagnostics(Path(name)))
+        dialog.open()
+
+    def write_diagnostics(self, path: Path) -> None:
+        folders, settings, services = self._folders(), self._settings, self._services()
+
+        def write() -> None:
+            engine = EngineClient() if services is None else services.engine
+            try:
+                Diagnostics(folders, engine, settings).save(path)
+            finally:
+                if services is None:
+                    engine.close()
+
+        def written(_nothing: None) -> None:
+            words = _("“{name}” is saved.").format(name=path.name)
+            folder = QUrl.fromLocalFile(str(path.parent))
+            self._window.toasts.show(
+                words, _("Open the folder"), lambda: QDesktopServices.openUrl(folder)
+            )
+
+        self._bridge.run(write, written, self._show_fault)
 
     def _show_fault(self, fault: DesktopLlmError) -> None:
         self._window.show_page(Page.CHAT)

@@ -181,7 +181,12 @@ class Program(QObject):
         )
         window.font_step_wanted.connect(self._step_font)
         self._care = DataCare(
-            window, self._window_bridge, lambda: self._folders, self.with_services_closed
+            window,
+            self._window_bridge,
+            lambda: self._folders,
+            lambda: self._settings.current,
+            lambda: self.services,
+            self.with_services_closed,
         )
         self._leaving = Leaving(
             window,
@@ -207,6 +212,7 @@ class Program(QObject):
         ):
             handle(command, partial(self.change, name, value))
         handle(Command.MODELS_FOLDER, self._open_models_folder)
+        handle(Command.DIAGNOSTICS, self._care.save_diagnostics)
         handle(Command.QUIT, self._leaving.quit)
         return window
 
@@ -234,6 +240,7 @@ class Program(QObject):
         page = SettingsPage(self._settings.current, self._folders.data, self._may_move)
         page.changed.connect(self.change)
         page.folder_wanted.connect(lambda: _open_folder(self._folders.data))
+        page.diagnostics_wanted.connect(self._care.save_diagnostics)
         page.backups_wanted.connect(lambda: self.window.show_page(Page.BACKUPS))
         return page
 

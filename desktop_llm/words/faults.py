@@ -136,6 +136,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The file “{path}” cannot be read ({reason})."),
         _("Check that it is there and that you may read it."),
     ),
+    FaultCode.FILE_UNWRITABLE: lambda: (
+        _("The file “{path}” cannot be written ({reason})."),
+        _("Choose another place for it."),
+    ),
     FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
     FaultCode.BUG: lambda: (
         _("This is a bug of ours: {detail}"),

@@ -7,6 +7,7 @@ import llama_cpp.llama_cpp as llama
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.generation import Sampling
+from desktop_llm.worker.hardening import without_native_output
 
 _DRY_BREAKERS = (b"\n", b":", b'"', b"*")
 
@@ -23,7 +24,8 @@ def build_chain(vocab: Any, context_length: int, sampling: Sampling, seed: int) 
         llama.llama_sampler_chain_add(chain, sampler)
 
     if sampling.grammar is not None:
-        grammar = _grammar(vocab, sampling)
+        with without_native_output():  # the parser prints a grammar it does not understand
+            grammar = _grammar(vocab, sampling)
         if not grammar:
             llama.llama_sampler_free(chain)
             raise EnvironmentFault(

@@ -150,3 +150,23 @@ def test_a_file_that_is_no_model_is_named_and_the_worker_goes_on(ready, tmp_path
         ready.load(bad).result(60)
     assert caught.value.data["path"] == str(bad)
     assert ready.load(starter).result(60).vocabulary > 0
+
+
+def test_the_log_holds_no_word_of_a_request(starter, tmp_path):
+    """Not of a question, not of one that is too long, not of a grammar that does not parse."""
+    words = "Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich"
+    client = EngineClient(tmp_path / "engine.log", back_off=())
+    try:
+        client.load(starter, LoadOptions(context_length=256)).result(120)
+        question = (Message(Role.USER, words),)
+        client.generate(GenerationRequest(messages=question, max_tokens=4)).result(120)
+        for broken in (
+            GenerationRequest(messages=(Message(Role.USER, words * 100),)),
+            GenerationRequest(messages=question, sampling=Sampling(grammar=f'root ::= "{words}')),
+        ):
+            with pytest.raises(EnvironmentFault):
+                client.generate(broken).result(120)
+    finally:
+        client.close()
+    log = (tmp_path / "engine.log").read_text(encoding="utf-8")
+    assert [piece for at in range(len(words) - 4) if (piece := words[at : at + 5]) in log] == []

@@ -427,3 +427,22 @@ def test_a_damaged_database_has_a_way_out(qtbot, make_program, filled, tmp_path)
     assert first.text() == "Restore the newest backup"
     first.click()
     qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 3, timeout=10_000)
+
+
+def test_diagnostics_are_saved_also_without_services(qtbot, make_program, filled, tmp_path):
+    program = make_program()
+    shown(qtbot, program, filled[-1])
+    path = tmp_path / "report.txt"
+    program._care.write_diagnostics(path)
+    qtbot.waitUntil(lambda: "report.txt" in program.window.toasts.text(), timeout=10_000)
+    text = path.read_text(encoding="utf-8")
+    assert "3 conversations" in text
+    assert "合同" not in text
+    program.close()
+    (tmp_path / "data" / "conversations.db").write_bytes(b"no database" * 1000)
+    program = make_program(wait=False)
+    qtbot.waitUntil(lambda: "conversations.db" in program.window.chat.view.fault.text())
+    path.unlink()
+    program._care.write_diagnostics(path)
+    qtbot.waitUntil(path.exists, timeout=10_000)
+    qtbot.waitUntil(lambda: "report.txt" in program.window.toasts.text(), timeout=10_000)

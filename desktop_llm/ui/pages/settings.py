@@ -33,6 +33,7 @@ class SettingsPage(QScrollArea):
     folder_wanted = Signal()  # open the data folder
     move_wanted = Signal()
     backups_wanted = Signal()
+    diagnostics_wanted = Signal()
 
     def __init__(
         self, settings: Settings, data: Path, may_move: bool, parent: QWidget | None = None
@@ -143,6 +144,12 @@ class SettingsPage(QScrollArea):
         backups.clicked.connect(self.backups_wanted)
         about = _("A copy of all conversations is made every day; seven are kept.")
         self._add(Field(_("Backups"), about, backups))
+        diagnostics = QPushButton(_("Save …"))
+        diagnostics.setAccessibleName(_("Save diagnostics"))
+        diagnostics.clicked.connect(self.diagnostics_wanted)
+        about = _("One text file for a report of a fault: versions, the computer, the logs. Not a "
+                  "word of any conversation.")  # fmt: skip
+        self._add(Field(_("Diagnostics"), about, diagnostics))
 
     # --- controls ------------------------------------------------------------------------------
 
