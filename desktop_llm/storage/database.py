@@ -7,6 +7,7 @@ lost with the power is half a second of a model's text, never a question.
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from desktop_llm.storage.migrations import MIGRATIONS
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5000
+BUSY_PAUSE = 0.01  # seconds
 LONGEST_PATH = 500  # bytes; SQLite opens none of 512, and its log files add five
 
 
@@ -122,16 +124,17 @@ def _open(path: Path, before_migration: Callable[[Path], object] | None) -> apsw
     known = len(MIGRATIONS)
     existing = path.exists() and path.stat().st_size > 0
     if existing:
-        _refuse_newer(path, known)
+        _read_header(path, known)
     else:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
         if existing:
+            _refuse_newer(connection, path, known)
             check(connection, path)
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON",
-                       "trusted_schema = OFF"):  # fmt: skip
+        _use_log(connection)
+        for pragma in ("foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         version = int(_value(connection, "PRAGMA user_version"))
         if 0 < version < known and before_migration is not None:
@@ -144,20 +147,53 @@ def _open(path: Path, before_migration: Callable[[Path], object] | None) -> apsw
     return connection
 
 
-def _refuse_newer(path: Path, known: int) -> None:
-    """Read the version from the file's header: opening a database may already change it."""
+def _read_header(path: Path, known: int) -> None:
+    """Refuse by the file's first bytes where they suffice: opening a database may change it.
+
+    A journal beside it means that its first page may be half written; SQLite mends that.
+    """
+    if Path(f"{path}-journal").exists():
+        return
     with path.open("rb") as file:
         header = file.read(100)
     if header[:16] != b"SQLite format 3\0":
         raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(path))
     version = int.from_bytes(header[60:64], "big")  # sqlite.org/fileformat2.html, "user version"
+    _check_version(path, version, known)
+
+
+def _refuse_newer(connection: apsw.Connection, path: Path, known: int) -> None:
+    """The version may also stand in the log of a program that was killed: it stays there."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    _check_version(path, int(_value(connection, "PRAGMA user_version")), known)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+
+def _check_version(path: Path, version: int, known: int) -> None:
     if version > known:
         raise EnvironmentFault(
             FaultCode.DATABASE_NEWER, path=str(path), version=version, known=known
         )
 
 
+def _use_log(connection: apsw.Connection) -> None:
+    """SQLite does not wait by itself while another process makes the same change."""
+    waited = 0.0
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except apsw.BusyError:
+            if waited > BUSY_MILLISECONDS / 1000:
+                raise
+            time.sleep(BUSY_PAUSE)
+            waited += BUSY_PAUSE
+        else:
+            return
+
+
 def _migrate(connection: apsw.Connection, number: int) -> None:
+    if _value(connection, "PRAGMA user_version") > number:
+        return  # another process was first
     connection.execute(MIGRATIONS[number][1])
     connection.execute(f"PRAGMA user_version = {number + 1}")
 

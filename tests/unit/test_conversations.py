@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 import pytest
@@ -151,6 +152,28 @@ def test_a_newer_database_is_refused_untouched(tmp_path):
     assert caught.value.code is FaultCode.DATABASE_NEWER
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["conversations.db"]
+
+
+def test_a_newer_version_that_is_still_in_the_log_is_refused_untouched(tmp_path):
+    path = tmp_path / "conversations.db"
+    Database(path).close()
+    connection = apsw.Connection(str(path))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # as if it had been killed
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = path.read_bytes(), (tmp_path / "conversations.db-wal").read_bytes()
+    with pytest.raises(EnvironmentFault) as caught:
+        Database(path)
+    assert caught.value.code is FaultCode.DATABASE_NEWER
+    assert (path.read_bytes(), (tmp_path / "conversations.db-wal").read_bytes()) == before
+
+
+def test_two_that_make_the_same_database_at_once(tmp_path):
+    path = tmp_path / "conversations.db"
+    with ThreadPoolExecutor(4) as pool:
+        for database in pool.map(lambda _: Database(path), range(4)):
+            Conversations(database).create()
+            database.close()
 
 
 @pytest.mark.parametrize("damage", ["no database", "broken page"])
