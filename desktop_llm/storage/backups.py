@@ -1,12 +1,14 @@
 """Whole copies of the database: daily, before a migration, when asked; and the way back.
 
 A backup is written beside its final name, synced and renamed: one that is listed is complete.
+Whatever happens on the way back, the old database is in its place until the new one is.
 """
 
 import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from desktop_llm.storage.database import Database, check, faults_of
 KEPT_DAILY = 7
 _STAMP = "%Y%m%d-%H%M%S-%f"
 _TABLES = ("conversations", "messages")
+_LOGS = ("-wal", "-journal")  # beside a database that was not closed
 
 
 class Backups:
@@ -68,7 +71,7 @@ class Backups:
             return None
         made = self.create("daily")
         for old in daily[KEPT_DAILY - 1 :]:
-            Path(old.path).unlink(missing_ok=True)
+            _erase(Path(old.path))
         return made
 
     def expire(self, before: float) -> int:
@@ -77,7 +80,7 @@ class Backups:
         """
         old = [backup for backup in self.all() if backup.created < before]
         for backup in old:
-            Path(backup.path).unlink(missing_ok=True)
+            _erase(Path(backup.path))
         return len(old)
 
     def restore(self, backup: Backup, cause: str = "replaced") -> None:
@@ -85,18 +88,17 @@ class Backups:
 
         Raises DATABASE_DAMAGED if the backup is not sound; nothing is changed then.
         """
-        source = Path(backup.path)
+        source, temporary = Path(backup.path), self._database.with_suffix(".part")
         with faults_of(source):
             connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
             try:
                 check(connection, source)
+                _copy(connection, temporary)  # with what its log holds
             finally:
                 connection.close()
-        temporary = self._database.with_suffix(".part")
+                Path(f"{source}-shm").unlink(missing_ok=True)
         with faults_of(self._database):
-            shutil.copyfile(source, temporary)
-            temporary.chmod(0o600)
-            self._put_aside(cause)
+            self._keep(cause)
             _place(temporary, self._database)
 
     def salvage(self) -> int:
@@ -116,24 +118,53 @@ class Backups:
             temporary.unlink()
             raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(self._database))
         with faults_of(self._database):
-            self._put_aside("damaged")
+            self._keep("damaged")
             _place(temporary, self._database)
         return saved
 
-    def _put_aside(self, cause: str) -> None:
-        """Keep the file and its log under one name: both are needed to read it."""
-        if self._database.exists():
-            kept = self._name(cause)
-            for suffix in ("", "-wal"):
-                part = Path(f"{self._database}{suffix}")
-                if part.exists():
-                    part.replace(f"{kept}{suffix}")
-        Path(f"{self._database}-shm").unlink(missing_ok=True)
+    def _keep(self, cause: str) -> None:
+        """Give what is there a second name among the backups, and its log one too: both are
+        needed to read it. The log may not stay: SQLite would play it into the next database.
+        """
+        if not self._database.exists():
+            return
+        _take_log_in(self._database)
+        kept = self._name(cause)
+        for suffix in ("", *_LOGS):
+            path = Path(f"{self._database}{suffix}")
+            if path.exists():
+                _link(path, Path(f"{kept}{suffix}"))
+        for suffix in (*_LOGS, "-shm"):
+            Path(f"{self._database}{suffix}").unlink(missing_ok=True)
 
     def _name(self, cause: str) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(UTC).strftime(_STAMP)
         return self._folder / f"conversations_{stamp}_{cause}.db"
+
+
+def _take_log_in(database: Path) -> None:
+    """So that the file alone is the whole, if it is sound; a damaged one stays as it is."""
+    with suppress(apsw.Error, EnvironmentFault):
+        connection = apsw.Connection(str(database))
+        try:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            check(connection, database)
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        finally:
+            connection.close()
+
+
+def _erase(backup: Path) -> None:
+    for suffix in ("", *_LOGS, "-shm"):
+        Path(f"{backup}{suffix}").unlink(missing_ok=True)
+
+
+def _link(path: Path, kept: Path) -> None:
+    try:
+        kept.hardlink_to(path)
+    except OSError:  # some file systems know no second names
+        shutil.copy2(path, kept)
 
 
 def _copy(source: apsw.Connection, target: Path) -> None:
