@@ -35,12 +35,12 @@ class Services:
     @classmethod
     def open(cls, folders: Folders, settings: SettingsFile) -> "Services":
         """Blocks on the disk. Raises EnvironmentFault."""
+        folders.ensure()
         backups = Backups(folders.backups, folders.database)
         database = Database(folders.database, lambda _path: backups.create("migration"))
         conversations = Conversations(database)
         conversations.mark_interrupted()
         backups.daily()
-        folders.logs.mkdir(exist_ok=True, mode=0o700)
         engine = EngineClient(folders.logs / "engine.log")
         models = ModelService(Library(folders), engine)
         chat = ChatService(conversations, models, engine, lambda: settings.current)

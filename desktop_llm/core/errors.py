@@ -39,6 +39,8 @@ class FaultCode(StrEnum):
     PATH_TOO_LONG = "path-too-long"
     ALREADY_RUNNING = "already-running"
     DISK_FULL = "disk-full"
+    DISK_FAILED = "disk-failed"
+    DATABASE_BUSY = "database-busy"
     DATABASE_NEWER = "database-newer"
     DATABASE_DAMAGED = "database-damaged"
     SETTINGS_BROKEN = "settings-broken"

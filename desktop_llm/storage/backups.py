@@ -18,6 +18,7 @@ import apsw
 from desktop_llm.core.conversations import Backup
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.storage.database import Database, check, faults_of
+from desktop_llm.storage.disk import disk_faults, sync
 
 KEPT_DAILY = 7
 _STAMP = "%Y%m%d-%H%M%S-%f"
@@ -138,7 +139,8 @@ class Backups:
             Path(f"{self._database}{suffix}").unlink(missing_ok=True)
 
     def _name(self, cause: str) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with disk_faults(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(UTC).strftime(_STAMP)
         return self._folder / f"conversations_{stamp}_{cause}.db"
 
@@ -181,18 +183,9 @@ def _copy(source: apsw.Connection, target: Path) -> None:
 
 
 def _place(temporary: Path, target: Path) -> None:
-    for path in (temporary, target.parent):
-        if path.is_dir() and os.name != "posix":
-            continue  # Windows cannot sync a folder
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            if path == temporary:
-                os.fsync(descriptor)
-                temporary.replace(target)
-            else:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync(temporary)
+    temporary.replace(target)
+    sync(target.parent)
 
 
 def _salvage(damaged: Path, into: apsw.Connection) -> int:

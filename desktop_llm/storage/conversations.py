@@ -205,7 +205,8 @@ class Conversations:
                 " WHERE id = ?",
                 (text, state.value, reason, finish, measured, message),
             )
-            _index_message(connection, message, text)
+            if connection.changes():  # it may have been erased meanwhile
+                _index_message(connection, message, text)
 
         self._database.write(update)
 

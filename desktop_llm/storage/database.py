@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.storage.disk import FULL, disk_fault, is_full
 from desktop_llm.storage.migrations import MIGRATIONS
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Database:
     """Every method may be called from any thread.
 
     Raises EnvironmentFault: DATABASE_NEWER, DATABASE_DAMAGED (the file is left as it is),
-    DISK_FULL, DATA_FOLDER_READ_ONLY, PATH_TOO_LONG.
+    DATABASE_BUSY, DISK_FULL, DISK_FAILED, DATA_FOLDER_READ_ONLY, PATH_TOO_LONG.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Database:
 
         def job() -> None:
             try:
-                with faults_of(self.path):
+                with faults_of(self.path, self._writer):
                     future.set_result(_transaction(self._writer, change, durable))
             except BaseException as error:  # noqa: BLE001  # raised where the caller waits
                 future.set_exception(error)
@@ -75,7 +76,8 @@ class Database:
             for reader in self._readers:
                 reader.close()
             self._readers.clear()
-        self._writer.close()
+        with suppress(apsw.Error):  # what the file cannot take now stays in its log
+            self._writer.close()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -93,22 +95,27 @@ class Database:
 
 
 @contextmanager
-def faults_of(path: Path) -> Iterator[None]:
+def faults_of(path: Path, connection: apsw.Connection | None = None) -> Iterator[None]:
     """SQLite's errors as faults that name the file."""
     try:
         yield
     except apsw.FullError as error:
         raise EnvironmentFault(FaultCode.DISK_FULL, path=str(path)) from error
+    except apsw.IOError as error:
+        full = connection is not None and connection.system_errno in FULL
+        if full or is_full(path.parent):
+            raise EnvironmentFault(FaultCode.DISK_FULL, path=str(path)) from error
+        raise EnvironmentFault(FaultCode.DISK_FAILED, path=str(path), reason=str(error)) from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
         raise EnvironmentFault(
             FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=str(error)
         ) from error
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise EnvironmentFault(FaultCode.DATABASE_BUSY, path=str(path)) from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(path)) from error
     except OSError as error:
-        raise EnvironmentFault(
-            FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=error.strerror or ""
-        ) from error
+        raise disk_fault(path.parent, error) from error
 
 
 def check(connection: apsw.Connection, path: Path) -> None:
@@ -201,16 +208,22 @@ def _migrate(connection: apsw.Connection, number: int) -> None:
 def _transaction(
     connection: apsw.Connection, change: Callable[[apsw.Connection], T], durable: bool
 ) -> T:
+    _roll_back(connection)  # what a failing disk did not let roll back before
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = change(connection)
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        with suppress(apsw.Error):
+            _roll_back(connection)
         raise
     return result
+
+
+def _roll_back(connection: apsw.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _value(connection: apsw.Connection, sql: str) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.storage.disk import disk_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,10 @@ class Folders:
         return self.data / "logs"
 
     def ensure(self) -> None:
-        """Make both, for this person only. Raises EnvironmentFault."""
-        try:
-            for folder in (self.data, self.cache):
+        """Make them, for this person only. Raises EnvironmentFault."""
+        for folder in (self.data, self.cache, self.logs):
+            with disk_faults(folder):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise EnvironmentFault(
-                FaultCode.DATA_FOLDER_READ_ONLY, path=str(self.data), reason=error.strerror or ""
-            ) from error
 
 
 def resolve_folders(data_dir: Path | None) -> Folders:

@@ -114,7 +114,15 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.DISK_FULL: lambda: (
         _("The disk that holds “{path}” is full."),
-        _("Free some space and try again; what you wrote is still in the editor."),
+        _("Free some space and try again. Nothing on the screen is lost; you can copy it."),
+    ),
+    FaultCode.DISK_FAILED: lambda: (
+        _("The disk that holds “{path}” reports an error ({reason})."),
+        _("Nothing on the screen is lost; copy it. Check the disk, then start the program again."),
+    ),
+    FaultCode.DATABASE_BUSY: lambda: (
+        _("Another program holds the conversations in “{path}”."),
+        _("Close it and try again."),
     ),
     FaultCode.DATABASE_NEWER: lambda: (
         _("The conversations in “{path}” were written by a newer version of this program."),

@@ -10,8 +10,10 @@ there, be missing, or be there in part, sector by sector and in any order. A nam
 since the folder's last sync may not be.
 """
 
+import errno
 import math
 import random
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,8 +69,9 @@ class Disk(apsw.VFS):
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self.room = math.inf  # bytes
-        self.error: Exception = apsw.FullError("the disk is full")
-        self.errno = 0  # what the system says of the error
+        self.error: type[Exception] = apsw.FullError
+        self.errno = errno.ENOSPC  # what the system says of the error
+        self.refused = threading.Event()
         self._files: dict[str, int] = {}
         self._made = 0
         self._base = apsw.vfs_names()[0]
@@ -88,7 +91,8 @@ class Disk(apsw.VFS):
     def take(self, size: int) -> None:
         """Raises what SQLite shall see where there is no room for `size` bytes."""
         if self.room < size:
-            raise self.error
+            self.refused.set()
+            raise self.error("no room")
         self.room -= size
 
     def file(self, name: str) -> int:

@@ -198,7 +198,7 @@ class ChatPage(QSplitter):
         self._bridge.follow(
             task,
             lambda event: self._event(number, event),
-            lambda answer: self._ended(number, answer, answer.fault),
+            lambda answer: self._ended(number, answer, answer.unstored or answer.fault),
             lambda fault: self._ended(number, None, fault),
         )
 
