@@ -26,7 +26,11 @@ WORKER_COMMAND = (sys.executable, "-m", "desktop_llm", "worker")
 
 
 class WorkerProcess:
-    """Spawns, speaks and listens; `on_event` and `on_end` are called on its reading thread."""
+    """Spawns, speaks and listens; `on_event` and `on_end` are called on its reading thread.
+
+    Raises WORKER_CRASHED where the system starts no process. A log that cannot be written is done
+    without.
+    """
 
     def __init__(
         self,
@@ -45,16 +49,23 @@ class WorkerProcess:
         with contextlib.ExitStack() as stack:
             errors: int | None = None
             if log is not None:
-                log.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                errors = stack.enter_context(os.fdopen(descriptor, "ab")).fileno()
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl+C in a terminal is the program's to handle
-            )
+                errors = subprocess.DEVNULL
+                with contextlib.suppress(OSError):
+                    log.parent.mkdir(parents=True, exist_ok=True)
+                    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                    errors = stack.enter_context(os.fdopen(descriptor, "ab")).fileno()
+            try:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,  # Ctrl+C in a terminal is the program's to handle
+                )
+            except OSError as error:
+                raise EnvironmentFault(
+                    FaultCode.WORKER_CRASHED, reason=error.strerror or ""
+                ) from error
         self._thread = threading.Thread(target=self._listen, name="worker-events", daemon=True)
         self._thread.start()
 
