@@ -66,8 +66,9 @@ class Program:
         self.window = MainWindow(self.bridge, tokens, state)
         self.window.font_step_wanted.connect(self._step_font)
         self.services: Services | None = None
-        if settings.fault is not None:
-            self.window.show_fault(settings.fault)
+        for fault in (settings.fault, folders.fault):
+            if fault is not None:
+                self.window.show_fault(fault)
         self.window.show()
         self.bridge.run(lambda: self._open(folders), self._opened, self.window.show_fault)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from desktop_llm import __version__
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault
 from desktop_llm.core.settings import Language
+from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words import use_language
 from desktop_llm.words.faults import word_fault
 
@@ -33,6 +34,8 @@ def main(arguments: list[str], open_window: Callable[[Path | None], int]) -> int
     if options.command is None:
         return open_window(options.data_dir)
     use_language(Language.SYSTEM)
+    if (fault := resolve_folders(options.data_dir).fault) is not None:
+        print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)
     try:
         result: int = options.run(options)
         return result

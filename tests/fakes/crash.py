@@ -1,19 +1,21 @@
-"""A program that is killed at one of its own steps: just before the n-th change of a file.
+"""A program that is killed at each of its own steps: just before every change of a file.
 
-    for number in itertools.count():
-        if not crashed(number, function, "argument"):
-            break
+    steps = crash_everywhere(act, verify, "argument")
 
-runs a test module's `function("argument")` in a process of its own and ends that process, as
-SIGKILL would, at its n-th step. The steps are what Python's audit events name; SQLite's own are
-the business of `tests.fakes.disk`.
+runs a test module's `act("argument")` again and again, each time ending it one step later, as
+SIGKILL would, until it comes to its end; after each it runs `verify("argument")`, which also puts
+back what the next run needs. Both run in processes of their own, so that nothing of the first is
+left but its files. The steps are what Python's audit events name; SQLite's own are the business of
+`tests.fakes.disk`.
 """
 
 import inspect
+import itertools
 import os
 import runpy
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,19 +27,47 @@ STEPS = {
 KILLED = 137
 
 
-def crashed(number: int, function: Callable[..., object], *arguments: str) -> bool:
-    """False where the function came to its end before that step."""
-    place = (str(number), str(inspect.getsourcefile(function)), function.__name__)
+def crash_everywhere(
+    act: Callable[..., object], verify: Callable[..., object], *arguments: str
+) -> int:
+    """Returns how many steps there were. Both functions are of the same module."""
+    place = (str(inspect.getsourcefile(act)), act.__name__, verify.__name__)
     done = subprocess.run(
         [sys.executable, "-m", __name__, *place, *arguments],
         check=False, capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
-    assert done.returncode in (0, KILLED), done.stderr
-    return done.returncode == KILLED
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
 
 
-def _main(number: int, file: str, name: str, *arguments: str) -> None:
-    function = runpy.run_path(file)[name]
+def _main(file: str, act: str, verify: str, *arguments: str) -> int:
+    module = runpy.run_path(file)
+    for number in itertools.count():
+        ended = _run(lambda n=number: _act(n, module[act], arguments))
+        verified = _run(lambda: module[verify](*arguments))
+        if verified or ended not in (0, KILLED):
+            sys.stderr.write(f"after a crash at step {number}")
+            return 1
+        if ended == 0:
+            sys.stdout.write(str(number))
+            return 0
+    return 1
+
+
+def _run(what: Callable[[], object]) -> int:
+    """In a copy of this process, which has one thread and so may be copied."""
+    child = os.fork()
+    if child == 0:
+        try:
+            what()
+        except BaseException:  # noqa: BLE001  # it ends here in any case
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _act(number: int, act: Callable[..., object], arguments: tuple[str, ...]) -> None:
     left = number
 
     def step(event: str, values: tuple[object, ...]) -> None:
@@ -49,8 +79,8 @@ def _main(number: int, file: str, name: str, *arguments: str) -> None:
             left -= 1
 
     sys.addaudithook(step)
-    function(*arguments)
+    act(*arguments)
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), *sys.argv[2:])
+    sys.exit(_main(*sys.argv[1:]))
