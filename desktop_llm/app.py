@@ -11,6 +11,7 @@ from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.settings import Settings, valid
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
+from desktop_llm.services.maintenance import Maintenance
 from desktop_llm.services.models import ModelService
 from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.conversations import Conversations
@@ -31,6 +32,7 @@ class Services:
     database: Database
     engine: EngineClient
     chat: ChatService
+    maintenance: Maintenance
 
     @classmethod
     def open(cls, folders: Folders, settings: SettingsFile) -> "Services":
@@ -40,14 +42,16 @@ class Services:
         database = Database(folders.database, lambda _path: backups.create("migration"))
         conversations = Conversations(database)
         conversations.mark_interrupted()
-        backups.daily()
         engine = EngineClient(folders.logs / "engine.log")
         models = ModelService(Library(folders), engine)
         chat = ChatService(conversations, models, engine, lambda: settings.current)
-        return cls(database, engine, chat)
+        maintenance = Maintenance(folders, database, conversations, backups)
+        maintenance.start()
+        return cls(database, engine, chat, maintenance)
 
     def close(self) -> None:
         self.engine.close()
+        self.maintenance.close()
         self.chat.close()
         self.database.close()
 

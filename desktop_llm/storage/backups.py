@@ -7,7 +7,7 @@ Whatever happens on the way back, the old database is in its place until the new
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from desktop_llm.storage.database import Database, check, faults_of
 from desktop_llm.storage.disk import disk_faults, sync
 
 KEPT_DAILY = 7
+PART = ".part"
+SALVAGED = f"salvaged{PART}"
 _STAMP = "%Y%m%d-%H%M%S-%f"
 _TABLES = ("conversations", "messages")
 _LOGS = ("-wal", "-journal")  # beside a database that was not closed
@@ -50,13 +52,33 @@ class Backups:
 
     def create(self, cause: str) -> Backup:
         """Copy the database as it is now; others may go on writing. Raises EnvironmentFault."""
+        made = self._create(cause, lambda: True)
+        assert made is not None
+        return made
+
+    def daily(
+        self, now: float | None = None, go_on: Callable[[], bool] = lambda: True
+    ) -> Backup | None:
+        """One a day, the newest `KEPT_DAILY` kept. It ends early once `go_on` says no."""
+        today = datetime.fromtimestamp(time.time() if now is None else now, UTC).date()
+        daily = [backup for backup in self.all() if backup.cause == "daily"]
+        if daily and datetime.fromtimestamp(daily[0].created, UTC).date() == today:
+            return None
+        made = self._create("daily", go_on)
+        if made is not None:
+            for old in daily[KEPT_DAILY - 1 :]:
+                _erase(Path(old.path))
+        return made
+
+    def _create(self, cause: str, go_on: Callable[[], bool]) -> Backup | None:
         target = self._name(cause)
-        temporary = target.with_suffix(".part")
+        temporary = target.with_suffix(PART)
         with faults_of(temporary):
             try:
                 source = apsw.Connection(str(self._database), flags=apsw.SQLITE_OPEN_READONLY)
                 try:
-                    _copy(source, temporary)
+                    if not _copy(source, temporary, go_on):
+                        return None
                 finally:
                     source.close()
                 _place(temporary, target)
@@ -64,16 +86,18 @@ class Backups:
                 temporary.unlink(missing_ok=True)
         return self.all()[0]
 
-    def daily(self, now: float | None = None) -> Backup | None:
-        """One a day, the newest `KEPT_DAILY` kept."""
-        today = datetime.fromtimestamp(time.time() if now is None else now, UTC).date()
-        daily = [backup for backup in self.all() if backup.cause == "daily"]
-        if daily and datetime.fromtimestamp(daily[0].created, UTC).date() == today:
-            return None
-        made = self.create("daily")
-        for old in daily[KEPT_DAILY - 1 :]:
-            _erase(Path(old.path))
-        return made
+    def sweep(self, before: float) -> int:
+        """Erase what a crash left half made before that time; the younger may be in the making."""
+        parts = list(self._folder.glob(f"*{PART}*"))
+        for name in (self._database.with_suffix(PART).name, SALVAGED):
+            parts += self._database.parent.glob(f"{name}*")
+        old = []
+        for path in parts:
+            with suppress(OSError):
+                if path.lstat().st_mtime < before:
+                    path.unlink()
+                    old.append(path)
+        return len(old)
 
     def expire(self, before: float) -> int:
         """Erase those made before that time (seconds since the epoch): what was deleted since
@@ -89,7 +113,7 @@ class Backups:
 
         Raises DATABASE_DAMAGED if the backup is not sound; nothing is changed then.
         """
-        source, temporary = Path(backup.path), self._database.with_suffix(".part")
+        source, temporary = Path(backup.path), self._database.with_suffix(PART)
         with faults_of(source):
             connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
             try:
@@ -108,7 +132,7 @@ class Backups:
         The damaged file is kept as a backup. Returns how many messages were saved. Raises
         DATABASE_DAMAGED if there is none.
         """
-        temporary = self._database.with_name("salvaged.part")
+        temporary = self._database.with_name(SALVAGED)
         temporary.unlink(missing_ok=True)
         fresh = Database(temporary)
         try:
@@ -169,17 +193,24 @@ def _link(path: Path, kept: Path) -> None:
         shutil.copy2(path, kept)
 
 
-def _copy(source: apsw.Connection, target: Path) -> None:
+def _copy(source: apsw.Connection, target: Path, go_on: Callable[[], bool] = lambda: True) -> bool:
+    """False where `go_on` said no. What others write meanwhile does not make it begin again."""
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_CREAT | os.O_RDWR, 0o600))
+    source.execute("BEGIN")
+    source.execute("SELECT 1 FROM sqlite_schema").fetchall()
     copy = apsw.Connection(str(target))
     try:
         with copy.backup("main", source, "main") as running:
             while not running.done:
+                if not go_on():
+                    return False
                 running.step(256)
         copy.execute("PRAGMA journal_mode = DELETE").fetchall()
     finally:
         copy.close()
+        source.execute("ROLLBACK")
+    return True
 
 
 def _place(temporary: Path, target: Path) -> None:

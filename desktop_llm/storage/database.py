@@ -22,6 +22,7 @@ from desktop_llm.storage.migrations import MIGRATIONS
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5000
+TIDY_MILLISECONDS = 100  # a reply that is being written must not wait longer
 BUSY_PAUSE = 0.01  # seconds
 LONGEST_PATH = 500  # bytes; SQLite opens none of 512, and its log files add five
 
@@ -48,17 +49,13 @@ class Database:
 
     def write(self, change: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
         """Run `change` in one transaction and wait for its end; a failure leaves nothing of it."""
-        future: Future[T] = Future()
+        return self._on_writer(lambda: _transaction(self._writer, change, durable))
 
-        def job() -> None:
-            try:
-                with faults_of(self.path, self._writer):
-                    future.set_result(_transaction(self._writer, change, durable))
-            except BaseException as error:  # noqa: BLE001  # raised where the caller waits
-                future.set_exception(error)
-
-        self._jobs.put(job)
-        return future.result()
+    def tidy(self) -> None:
+        """Let SQLite look at its tables anew, and empty the log into the file: what was erased
+        still stands there until then. As much of it as those who read now leave free.
+        """
+        self._on_writer(lambda: _tidy(self._writer))
 
     def read(self, query: Callable[[apsw.Connection], T]) -> T:
         with faults_of(self.path):
@@ -78,6 +75,19 @@ class Database:
             self._readers.clear()
         with suppress(apsw.Error):  # what the file cannot take now stays in its log
             self._writer.close()
+
+    def _on_writer(self, work: Callable[[], T]) -> T:
+        future: Future[T] = Future()
+
+        def job() -> None:
+            try:
+                with faults_of(self.path, self._writer):
+                    future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  # raised where the caller waits
+                future.set_exception(error)
+
+        self._jobs.put(job)
+        return future.result()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -219,6 +229,14 @@ def _transaction(
             _roll_back(connection)
         raise
     return result
+
+
+def _tidy(connection: apsw.Connection) -> None:
+    _roll_back(connection)
+    connection.execute("PRAGMA optimize").fetchall()
+    connection.set_busy_timeout(TIDY_MILLISECONDS)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
 
 
 def _roll_back(connection: apsw.Connection) -> None:

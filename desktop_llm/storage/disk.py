@@ -32,6 +32,17 @@ def write_atomically(path: Path, text: str) -> None:
         raise disk_fault(path.parent, error) from error
 
 
+def sweep(path: Path, before: float) -> int:
+    """Erase what a crash left half written of that file before that time."""
+    old = 0
+    for part in path.parent.glob(f".{path.name}.*"):
+        with suppress(OSError):
+            if part.lstat().st_mtime < before:
+                part.unlink()
+                old += 1
+    return old
+
+
 def sync(path: Path) -> None:
     """Have a file's content, or a folder's names, on the disk before this returns."""
     if os.name != "posix" and path.is_dir():
