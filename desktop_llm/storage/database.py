@@ -65,6 +65,10 @@ class Database:
         """Another number whenever anybody else changed the file, as this thread sees it."""
         return int(self.read(lambda connection: _value(connection, "PRAGMA data_version")))
 
+    def others_version(self) -> int:
+        """Another number whenever another process changed the file; `write` does not move it."""
+        return int(self._on_writer(lambda: _value(self._writer, "PRAGMA data_version")))
+
     def close(self) -> None:
         """Everything asked for is written first."""
         self._jobs.put(None)
