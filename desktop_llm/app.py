@@ -1,6 +1,7 @@
 """Composition root of the window: the data folder's lock, the application, the program in it."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from desktop_llm.ui.icons import app_icon
 from desktop_llm.ui.program import Program
 from desktop_llm.words import use_language
 from desktop_llm.words.faults import word_fault
+
+RESTART = 123  # the event loop's result
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +48,21 @@ def main(data_dir: Path | None = None) -> int:
     stop_logging, stop_crash_log = start_logging(folders.logs), log_crashes(folders.logs)
     logger.info("the window of %s opens with Qt %s", __version__, qVersion())
     program = Program(
-        application, folders, settings, on_quit=application.quit, may_move=data_dir is None
+        application,
+        folders,
+        settings,
+        on_quit=application.quit,
+        on_restart=lambda: application.exit(RESTART),
     )
     program.listen_for_starts()
     try:
-        return application.exec()
+        result = application.exec()
     finally:
         program.close()
         logger.info("the window is closed")
         lock.release()
         stop_logging()  # not where closing fails: the exception is logged on its way out
         stop_crash_log()
+    if result == RESTART:
+        os.execv(sys.executable, [sys.executable, "-m", "desktop_llm"])
+    return result

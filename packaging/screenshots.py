@@ -79,9 +79,7 @@ class Camera:
             folders.settings_file.write_text(
                 f'theme = "{self._theme}"\nlanguage = "{self._language}"\n', encoding="utf-8"
             )
-            program = Program(
-                self._application, folders, SettingsFile(folders.settings_file), may_move=True
-            )
+            program = Program(self._application, folders, SettingsFile(folders.settings_file))
             window, page = program.window, program.window.chat
             window.resize(*self._size)
             self._wait(lambda: page.ready)

@@ -38,7 +38,10 @@ def main(arguments: list[str], open_window: Callable[[Path | None], int]) -> int
     if options.command is None:
         return open_window(options.data_dir)
     use_language(Language.SYSTEM)
-    stop_logging = start_logging(resolve_folders(options.data_dir).logs)
+    folders = resolve_folders(options.data_dir)
+    stop_logging = start_logging(folders.logs)
+    if folders.fault is not None:
+        print(f"desktop-llm: {word_fault(folders.fault)}", file=sys.stderr)
     try:
         result: int = options.run(options)
         return result

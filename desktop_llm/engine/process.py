@@ -27,7 +27,11 @@ WORKER_COMMAND = (sys.executable, "-m", "desktop_llm", "worker")
 
 
 class WorkerProcess:
-    """Spawns, speaks and listens; `on_event` and `on_end` are called on its reading thread."""
+    """Spawns, speaks and listens; `on_event` and `on_end` are called on its reading thread.
+
+    Raises WORKER_CRASHED where the system starts no process. A log that cannot be written is done
+    without.
+    """
 
     def __init__(
         self,
@@ -45,13 +49,18 @@ class WorkerProcess:
         self.broke_protocol = False
         with contextlib.ExitStack() as stack:
             errors = None if log is None else stack.enter_context(_appending(log))
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl+C in a terminal is the program's to handle
-            )
+            try:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,  # Ctrl+C in a terminal is the program's to handle
+                )
+            except OSError as error:
+                raise EnvironmentFault(
+                    FaultCode.WORKER_CRASHED, reason=error.strerror or ""
+                ) from error
         self._thread = threading.Thread(target=self._listen, name="worker-events", daemon=True)
         self._thread.start()
 

@@ -2,6 +2,9 @@
 
 The question is committed before the model hears of it. While the reply streams, what there is of it
 is written at least every `FLUSH_SECONDS`. However the reply ends, the message says how.
+
+A disk that fails meanwhile costs nothing that was shown: the reply goes on in memory, is given to
+the caller with the fault, stays part of its conversation, and is stored when that works again.
 """
 
 import logging
@@ -9,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
@@ -38,7 +41,7 @@ from desktop_llm.storage.conversations import Conversations
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.4  # below the half second that a crash may cost
+FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The reply as it was stored. `fault`: what ended it early, with the data for its sentence."""
+    """The reply. `fault`: what ended it early, with the data for its sentence. `unstored`: why it
+    is not on disk; it is tried again with the next question, `store_again` and `close`.
+    """
 
     reply: StoredMessage
     fault: DesktopLlmError | None = None
+    unstored: DesktopLlmError | None = None
 
 
 ChatEvent = Asked | LoadProgress | PromptProgress | TextDelta
@@ -77,13 +83,14 @@ class ChatService:
         self._settings = settings
         self._lock = threading.Lock()
         self._running: dict[int, ReplyTask] = {}
+        self._unstored: dict[int, StoredMessage] = {}  # ended replies that are not on disk
         self._threads: set[threading.Thread] = set()
 
     def send(self, conversation: int, text: str, parent: int | None) -> ReplyTask:
         """Ask `text` after message `parent`. The task ends with the finished reply.
 
-        It fails only where the question could not be kept; a fault of the model is the state and
-        reason of the reply.
+        It fails where the question could not be kept, or is too long and stands in the draft again;
+        any other fault of the model is the state and reason of the reply.
         """
         text = clean_text(text)
         if not text.strip():
@@ -91,6 +98,7 @@ class ChatService:
         return self._start(
             conversation,
             lambda model: self._store.ask(conversation, text, parent, model),
+            new_question=True,
         )
 
     def retry(self, reply: StoredMessage) -> ReplyTask:
@@ -129,7 +137,7 @@ class ChatService:
             if self._models.suspect() == wanted.path:
                 return None
             self._models.load(wanted, self._options(), self._idle_seconds()).result()
-        branch = [] if conversation is None else self._store.branch(conversation)
+        branch = [] if conversation is None else self._branch(conversation)
         return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text))).result()
 
     def conversation_for(self, conversation: int | None, model: str = "") -> Conversation:
@@ -143,7 +151,7 @@ class ChatService:
 
     def open(self, conversation: int) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and the branch of it that is shown."""
-        return self._store.get(conversation), self._store.branch(conversation)
+        return self._store.get(conversation), self._branch(conversation)
 
     def search(self, query: str) -> list[SearchHit]:
         return self._store.search(query)
@@ -164,6 +172,13 @@ class ChatService:
     def save_draft(self, conversation: int, text: str) -> None:
         self._store.save_draft(conversation, text)
 
+    def store_again(self) -> None:
+        """Write the replies that could not be written. Raises EnvironmentFault."""
+        with self._lock:
+            unstored = list(self._unstored.values())
+        for reply in unstored:
+            self._finish(reply)
+
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
         with self._lock:
@@ -172,13 +187,18 @@ class ChatService:
             task.cancel()
         for thread in threads:
             thread.join()
+        with suppress(EnvironmentFault):  # was said when it failed first
+            self.store_again()
 
     # --- inside --------------------------------------------------------------------------------
 
     def _start(
-        self, conversation: int, ask: Callable[[str], tuple[StoredMessage, StoredMessage]]
+        self,
+        conversation: int,
+        ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+        new_question: bool = False,
     ) -> ReplyTask:
-        reply = _Reply(self, conversation, ask)
+        reply = _Reply(self, conversation, ask, new_question)
         with self._lock:
             if conversation in self._running:
                 raise ProgramFault(FaultCode.BUG, detail="a reply is already being written")
@@ -200,6 +220,28 @@ class ChatService:
     def _idle_seconds(self) -> int:
         return self._settings().idle_unload_minutes * 60
 
+    def _branch(self, conversation: int) -> list[StoredMessage]:
+        """The branch that is shown; an ended reply that could not be stored stands in it."""
+        with self._lock:
+            unstored = dict(self._unstored)
+        branch = self._store.branch(conversation)
+        return [unstored.get(message.id, message) for message in branch]
+
+    def _finish(self, reply: StoredMessage) -> None:
+        """Store how a reply ended. Raises EnvironmentFault and holds it then."""
+        with self._lock:
+            self._unstored[reply.id] = reply
+        self._store.finish(
+            reply.id,
+            reply.text,
+            reply.state,
+            reason=reply.reason,
+            finish=reply.finish,
+            stats=reply.stats,
+        )
+        with self._lock:
+            self._unstored.pop(reply.id, None)
+
     def _prompt(self, branch: list[StoredMessage], *more: Message) -> tuple[Message, ...]:
         system = self._settings().system_prompt.strip()
         head = (Message(Role.SYSTEM, system),) if system else ()
@@ -219,7 +261,9 @@ class _Reply:
         service: ChatService,
         conversation: int,
         ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+        new_question: bool,
     ) -> None:
+        self._new_question = new_question
         self._service = service
         self._conversation = conversation
         self._ask = ask
@@ -247,6 +291,8 @@ class _Reply:
         name = wanted
         with suppress(EnvironmentFault):  # said below, when the question is safe
             name = self._service._models.find(wanted).name
+        with suppress(EnvironmentFault):  # a question that cannot be stored either will say it
+            self._service.store_again()
         question, reply = self._ask(name)
         self.task.post(Asked(question, reply))
         pieces: list[str] = []
@@ -262,17 +308,37 @@ class _Reply:
         except CancelledError:
             state = MessageState.STOPPED
         except DesktopLlmError as error:
+            if error.code is FaultCode.PROMPT_TOO_LONG and self._new_question:
+                store.take_back(question.id, reply.id)  # a draft again: it can be shortened
+                raise
             state, fault = MessageState.INTERRUPTED, error
             logger.info("a reply ended early: %s", error.code.value)
-        store.finish(
-            reply.id,
-            "".join(pieces),
-            state,
+        ended = replace(
+            reply,
+            text=clean_text("".join(pieces)),
+            state=state,
             reason="" if fault is None else fault.code.value,
             finish=finish,
             stats=stats,
         )
-        return Answered(store.message(reply.id), fault)
+        return Answered(ended, fault, self._finish(ended))
+
+    def _finish(self, ended: StoredMessage) -> DesktopLlmError | None:
+        """Store the end, at the second attempt if need be. Returns why it is not stored."""
+        try:
+            try:
+                self._service._finish(ended)
+            except EnvironmentFault as fault:
+                logger.info("a reply is stored at the second attempt: %s", fault.code.value)
+                time.sleep(FLUSH_SECONDS)
+                self._service._finish(ended)
+        except DesktopLlmError as fault:
+            logger.info("a reply could not be stored: %s", fault.code.value)
+            return fault
+        except Exception as error:
+            logger.exception("a reply could not be stored")
+            return ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}")
+        return None
 
     def _load(self, wanted: str) -> None:
         """Load the model wanted unless it is the one loaded."""
@@ -290,7 +356,7 @@ class _Reply:
 
     def _generate(self, reply: int, pieces: list[str]) -> Finished:
         service = self._service
-        branch = service._store.branch(self._conversation)
+        branch = service._branch(self._conversation)
         prompt = service._prompt([stored for stored in branch if stored.id != reply])
         news = threading.Event()
         task = self._watch(service._engine.generate(GenerationRequest(messages=prompt)))
@@ -311,8 +377,17 @@ class _Reply:
                 finished: Finished = task.result()
                 return finished
             if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
-                service._store.flush(reply, "".join(pieces))
-                flushed, unsaved = time.monotonic(), False
+                unsaved = not self._flush(reply, "".join(pieces))
+                flushed = time.monotonic()
+
+    def _flush(self, reply: int, text: str) -> bool:
+        """A disk that fails now may work again before the reply ends; its end will tell."""
+        try:
+            self._service._store.flush(reply, text)
+        except EnvironmentFault as fault:
+            logger.info("a partial reply could not be stored: %s", fault.code.value)
+            return False
+        return True
 
     def _watch(self, task: Task[Event, Any]) -> Task[Event, Any]:
         """From now on a cancel goes to this engine call."""

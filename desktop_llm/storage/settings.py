@@ -1,7 +1,5 @@
 """The settings file: TOML, only what differs from the defaults, a person's comments kept."""
 
-import os
-import tempfile
 import threading
 from dataclasses import asdict, fields, replace
 from enum import Enum
@@ -13,6 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.settings import Settings, valid
+from desktop_llm.storage.disk import write_atomically
 
 
 class SettingsFile:
@@ -81,24 +80,6 @@ def peek(path: Path) -> Settings | None:
         return Settings()
     except (TOMLKitError, UnicodeDecodeError, OSError):
         return None
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The old file or the new one, never a half of it. Raises EnvironmentFault."""
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise EnvironmentFault(
-            FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=error.strerror or ""
-        ) from error
 
 
 def _settings(document: tomlkit.TOMLDocument) -> Settings:

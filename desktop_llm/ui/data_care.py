@@ -1,5 +1,6 @@
 """Backups, restoring, diagnostics: what a person does with the program's files."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from desktop_llm.services.bundle import Services
 from desktop_llm.services.diagnostics import Diagnostics
 from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.relocation import Relocation
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.main_window import MainWindow, Page
 from desktop_llm.ui.pages.backups import BackupsPage
 from desktop_llm.ui.pages.conversation import FaultAction
+from desktop_llm.ui.widgets.busy import Busy
 from desktop_llm.words import _, counted
 
-# Closes the services, does the work, opens them again; then the last.
+# Closes the services, does the work, opens them again unless it gives `STAY_CLOSED`; then the last.
 WithServicesClosed = Callable[[Callable[[], object], Callable[[], object]], None]
+STAY_CLOSED = object()
 
 
 class DataCare(QObject):
@@ -34,8 +38,10 @@ class DataCare(QObject):
         settings: Callable[[], Settings],
         services: Callable[[], Services | None],
         with_services_closed: WithServicesClosed,
+        restart: Callable[[], object],
     ) -> None:
         super().__init__(window)
+        self._restart = restart
         self._settings = settings
         self._services = services
         self._window = window
@@ -101,6 +107,42 @@ class DataCare(QObject):
             self._window.toasts.show(words)
 
         self._with_services_closed(save, tell)
+
+    def choose_folder(self) -> None:
+        """Where the data folder is to be moved."""
+        dialog = QFileDialog(self._window, _("An empty folder for your data"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda name: self.move_folder(Path(name)))
+        dialog.open()
+
+    def move_folder(self, target: Path) -> None:
+        """Everything is copied and checked; then the program starts again in the new folder."""
+        relocation, stop = Relocation(self._folders()), threading.Event()
+
+        def move(_checked: None) -> None:
+            busy = Busy(self._window, _("Your data is being moved …"), _("Cancel"))
+            busy.cancelled.connect(stop.set)
+
+            def progress(done: int, total: int) -> bool:
+                self._bridge.post(lambda: busy.show_part(done / max(1, total)))
+                return not stop.is_set()
+
+            def work() -> object:
+                try:
+                    return STAY_CLOSED if relocation.run(target, progress) else None
+                finally:
+                    self._bridge.post(busy.end)
+
+            def moved() -> None:
+                if stop.is_set():
+                    self._window.toasts.show(_("Nothing was moved."))
+                else:
+                    self._restart()
+
+            self._with_services_closed(work, moved)
+
+        self._bridge.run(lambda: relocation.check(target), move, self._show_fault)
 
     def save_diagnostics(self) -> None:
         """Where the person says; also where the services cannot be opened."""

@@ -20,7 +20,7 @@ from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui import theme
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.bridge import Bridge
-from desktop_llm.ui.data_care import DataCare
+from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow, Page
 from desktop_llm.ui.model_menu import ModelMenu, Surveyed, model_words
@@ -40,7 +40,9 @@ class EngineState:
 
 
 class Program(QObject):
-    """`close` ends all of it; `on_quit` is called when the person wants that."""
+    """`close` ends all of it; `on_quit` is called when the person wants that, `on_restart` when it
+    is to begin anew with the folders that are found then.
+    """
 
     def __init__(
         self,
@@ -48,14 +50,14 @@ class Program(QObject):
         folders: Folders,
         settings: SettingsFile,
         on_quit: Callable[[], object] = lambda: None,
-        may_move: bool = False,
+        on_restart: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__()
         self._application = application
         self._folders = folders
         self._settings = settings
         self._on_quit = on_quit
-        self._may_move = may_move
+        self._on_restart = on_restart
         self._models: Surveyed | None = None
         self._failed = False  # the services could not be opened, and it is said
         self.services: Services | None = None
@@ -65,8 +67,9 @@ class Program(QObject):
         self._engine_timer = QTimer(self)
         self._engine_timer.setInterval(ENGINE_MILLISECONDS)
         self._engine_timer.timeout.connect(self._look_at_engine)
-        if settings.fault is not None:
-            self.window.chat.show_fault(settings.fault, lasting=True)
+        for fault in (settings.fault, folders.fault):
+            if fault is not None:
+                self.window.chat.show_fault(fault, lasting=True)
         if not settings.current.first_run_done:
             self.window.show_page(Page.WELCOME)
         self.window.show()
@@ -108,28 +111,32 @@ class Program(QObject):
 
     def with_services_closed(self, work: Callable[[], object], then: Callable[[], object]) -> None:
         """Close them, do `work` off the window's thread, and open them again, also where it
-        failed; `then` where it did not.
+        failed, unless it gives `STAY_CLOSED`; `then` where it did not fail.
         """
         services, self.services = self.services, None
         conversation = self.window.chat.conversation
         self.window.chat.pause()
         bridge = self._window_bridge
 
-        def job() -> DesktopLlmError | None:
+        def job() -> tuple[DesktopLlmError | None, bool]:
             bridge.drain()  # what is on its way to the database
             if services is not None:
                 services.close()
+            fault, stay_closed = None, False
             try:
-                work()
-            except DesktopLlmError as fault:
-                return fault
+                stay_closed = work() is STAY_CLOSED
+            except DesktopLlmError as error:
+                fault = error
             finally:
-                self._open()
-            return None
+                if not stay_closed:
+                    self._open()
+            return fault, stay_closed
 
-        def opened(fault: DesktopLlmError | None) -> None:
-            assert self.services is not None
-            self._opened(self.services, conversation)
+        def opened(result: tuple[DesktopLlmError | None, bool]) -> None:
+            fault, stay_closed = result
+            if not stay_closed:
+                assert self.services is not None
+                self._opened(self.services, conversation)
             if fault is None:
                 then()
             else:
@@ -139,7 +146,11 @@ class Program(QObject):
 
     def _open(self) -> Services:
         """Kept at once: a window closed meanwhile still has to close them."""
-        self.services = Services.open(self._folders, self._settings)
+
+        def changed() -> None:
+            self.bridge.post(lambda: self.window.chat.refresh())
+
+        self.services = Services.open(self._folders, self._settings, changed)
         return self.services
 
     def _opened(self, services: Services, conversation: int | None = None) -> None:
@@ -187,6 +198,7 @@ class Program(QObject):
             lambda: self._settings.current,
             lambda: self.services,
             self.with_services_closed,
+            self._on_restart,
         )
         self._leaving = Leaving(
             window,
@@ -237,9 +249,12 @@ class Program(QObject):
             self._care.list_backups()
 
     def _settings_page(self) -> QWidget:
-        page = SettingsPage(self._settings.current, self._folders.data, self._may_move)
+        page = SettingsPage(
+            self._settings.current, self._folders.data, may_move=not self._folders.fixed
+        )
         page.changed.connect(self.change)
         page.folder_wanted.connect(lambda: _open_folder(self._folders.data))
+        page.move_wanted.connect(self._care.choose_folder)
         page.diagnostics_wanted.connect(self._care.save_diagnostics)
         page.backups_wanted.connect(lambda: self.window.show_page(Page.BACKUPS))
         return page

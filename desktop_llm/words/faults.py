@@ -114,7 +114,47 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.DISK_FULL: lambda: (
         _("The disk that holds “{path}” is full."),
-        _("Free some space and try again; what you wrote is still in the editor."),
+        _("Free some space and try again. Nothing on the screen is lost; you can copy it."),
+    ),
+    FaultCode.DISK_FAILED: lambda: (
+        _("The disk that holds “{path}” reports an error ({reason})."),
+        _("Nothing on the screen is lost; copy it. Check the disk, then start the program again."),
+    ),
+    FaultCode.DATABASE_BUSY: lambda: (
+        _("Another program holds the conversations in “{path}”."),
+        _("Close it and try again."),
+    ),
+    FaultCode.LOCATION_BROKEN: lambda: (
+        _("The file “{path}”, which says where the data folder is, cannot be read ({reason})."),
+        _("The usual folder is used instead. Mend the file or erase it, then start anew."),
+    ),
+    FaultCode.LOCATION_MISSING: lambda: (
+        _("The data folder “{path}” is not there."),
+        _("The usual folder is used instead. Attach the drive it is on, then start anew."),
+    ),
+    FaultCode.RELOCATION_FIXED: lambda: (
+        _("The data folder “{path}” was chosen when the program was started."),
+        _("Start the program without that choice, then move the folder."),
+    ),
+    FaultCode.RELOCATION_INSIDE: lambda: (
+        _("“{path}” lies within the present data folder."),
+        _("Choose a folder outside it."),
+    ),
+    FaultCode.RELOCATION_NOT_EMPTY: lambda: (
+        _("“{path}” is not an empty folder."),
+        _("Choose an empty folder or a new one."),
+    ),
+    FaultCode.RELOCATION_WHOLE_DRIVE: lambda: (
+        _("“{path}” is a whole drive."),
+        _("Choose a new folder on it."),
+    ),
+    FaultCode.RELOCATION_NO_ROOM: lambda: (
+        _("“{path}” has {free} MB free, and {needed} MB are needed."),
+        _("Free some space there or choose another folder. Nothing was moved."),
+    ),
+    FaultCode.RELOCATION_DIFFERS: lambda: (
+        _("“{path}” changed while the data folder was copied."),
+        _("The old folder stays in use. End whatever else uses it and try again."),
     ),
     FaultCode.DATABASE_NEWER: lambda: (
         _("The conversations in “{path}” were written by a newer version of this program."),

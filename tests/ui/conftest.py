@@ -44,7 +44,7 @@ def make_program(qtbot, tmp_path):
             lines = [f"{name} = {_toml(value)}" for name, value in given.items()]
             folders.settings_file.write_text("\n".join(lines), encoding="utf-8")
         file = SettingsFile(folders.settings_file)
-        programs.append(Program(QApplication.instance(), folders, file, may_move=True))
+        programs.append(Program(QApplication.instance(), folders, file))
         if wait:
             qtbot.waitUntil(lambda: programs[-1].window.chat.ready, timeout=OPENED)
         return programs[-1]

@@ -8,8 +8,10 @@ from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtWidgets import QApplication
 
 from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.services.bundle import Services
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.ui.widgets.composer import Composer
 
 REPLY = 120_000  # milliseconds a reply may take on a busy machine
@@ -156,3 +158,66 @@ def test_the_window_imports_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_tokens_are_counted_while_one_writes_and_too_many_are_said_before(qtbot, make_program):
+    page = opened(qtbot, make_program(context_length=256))
+    page.composer.set_text("How are you today?")
+    qtbot.waitUntil(lambda: page.composer.gauge.text().endswith("/ 256"), timeout=REPLY)
+    assert page.composer.button.isEnabled()
+    page.composer.set_text("word " * 400)
+    qtbot.waitUntil(lambda: page.composer.gauge.text().startswith("Too long"), timeout=REPLY)
+    assert not page.composer.button.isEnabled()
+    page.composer.set_text("word " * 200)
+    qtbot.waitUntil(lambda: "little room" in page.composer.gauge.text(), timeout=REPLY)
+    assert page.composer.button.isEnabled()
+
+
+def test_a_question_that_is_too_long_is_a_draft_again(qtbot, make_program):
+    program = make_program(context_length=256)
+    page = opened(qtbot, program)
+    text = "word " * 400
+    page.composer.set_text(text)
+    page.send(text)  # faster than the count
+    qtbot.waitUntil(lambda: "too long" in page.view.fault.text(), timeout=REPLY)
+    qtbot.waitUntil(lambda: page.composer.text() == text)
+    assert page._branch == []
+    assert program.services.chat.conversations()[0].draft == text
+
+
+def test_what_another_process_writes_is_seen(qtbot, make_program, tmp_path):
+    page = opened(qtbot, make_program())
+    script = (
+        "import sys; from pathlib import Path;"
+        "from desktop_llm.storage.database import Database;"
+        "from desktop_llm.storage.conversations import Conversations;"
+        "database = Database(Path(sys.argv[1])); Conversations(database).create('From outside');"
+        "database.close()"
+    )
+    path = tmp_path / "data" / "conversations.db"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    qtbot.waitUntil(
+        lambda: [row.title for row in page.sidebar.model.conversations()] == ["From outside"]
+    )
+
+
+def test_the_data_folder_moves_and_is_found_again(qtbot, make_program, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("DESKTOP_LLM_HOME", raising=False)
+    program = make_program()
+    page = opened(qtbot, program)
+    page.composer.set_text("kept while it moves")
+    restarts = []
+    program._care._restart = lambda: restarts.append(True)
+    program._care.move_folder(tmp_path / "data" / "inside")
+    qtbot.waitUntil(lambda: "inside" in page.view.fault.text())
+    program._care.move_folder(tmp_path / "new place 新")
+    qtbot.waitUntil(lambda: bool(restarts), timeout=20_000)
+    program.close()
+    assert resolve_folders(None).data == tmp_path / "new place 新"
+    services = Services.open(resolve_folders(None), program._settings)
+    assert [row.draft for row in services.chat.conversations()] == ["kept while it moves"]
+    services.maintenance._thread.join()
+    assert services.maintenance.done.faults == []
+    assert not (tmp_path / "data" / "conversations.db").exists()
+    services.close()

@@ -138,3 +138,20 @@ def test_the_arbiter_orders_by_priority_then_arrival():
         arbiter.add(item, priority)
     arbiter.add("chat", Priority.CHAT)
     assert arbiter.drain() == ["chat", "a", "b1", "b2"]
+
+
+def test_a_worker_that_cannot_be_started_fails_the_call_and_not_the_client(tmp_path):
+    client = EngineClient(tmp_path / "worker.log", (str(tmp_path / "missing"),))
+    for _ in range(2):
+        with pytest.raises(EnvironmentFault) as caught:
+            client.status().result(20)
+        assert caught.value.code is FaultCode.WORKER_CRASHED
+    client.close()
+
+
+def test_a_log_that_cannot_be_written_costs_the_log_only(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    command = (sys.executable, "-m", "desktop_llm.worker.fake")
+    client = EngineClient(tmp_path / "file" / "worker.log", command)
+    assert client.status().result(20).threads == 1
+    client.close()

@@ -13,7 +13,8 @@ from desktop_llm.words.faults import word_fault
 
 VALUES = {
     "path": "/a/b", "reason": "why", "detail": "what", "tokens": 9, "context": 8, "name": "seed",
-    "low": 1, "high": 2, "restarts": 3, "most": 500,
+    "low": 1, "high": 2, "restarts": 3, "most": 500, "free": 1,
+    "needed": 2,
 }  # fmt: skip
 
 

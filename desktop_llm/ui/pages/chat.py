@@ -251,7 +251,7 @@ class ChatPage(QSplitter):
 
     def save_draft(self) -> None:
         chat, number, text = self._chat, self.conversation, self.composer.text()
-        if chat is not None and number is not None and not self._busy():
+        if chat is not None and number is not None and not self._asking():
             self._bridge.run(lambda: chat.save_draft(number, text), on_failure=self.show_fault)
 
     def leave(self) -> None:
@@ -260,7 +260,7 @@ class ChatPage(QSplitter):
         """
         self._draft_timer.stop()
         chat = self._chat
-        if chat is None or self.conversation is not None or self._busy():
+        if chat is None or self.conversation is not None or self._asking():
             self.save_draft()
         elif self.composer.has_text():
             text = self.composer.text()
@@ -336,15 +336,18 @@ class ChatPage(QSplitter):
         self._gauge.refresh()
 
     def _take_back(self) -> None:
-        """The question was not kept, or was given back to the composer: show what is stored."""
+        """The question was not kept, or stands in the draft again: show what is stored, and after
+        the draft what was written since.
+        """
         if self._chat is None or self.conversation is None:
             return
-        chat, number = self._chat, self.conversation
-        fault = self.view.fault
+        chat, number, since = self._chat, self.conversation, self.composer.text()
 
         def show(opened: tuple[Conversation, list[StoredMessage]]) -> None:
-            words = fault.isVisible()
-            self._opened(*opened, keep_fault=words)
+            self._opened(*opened, keep_fault=True)
+            draft = self.composer.text()
+            if since.strip() and since != draft:
+                self.composer.set_text(f"{draft}\n\n{since}" if draft else since)
 
         self._bridge.run(lambda: chat.open(number), show, self.show_fault)
 
@@ -363,6 +366,11 @@ class ChatPage(QSplitter):
         if chat is None or self._busy() or len(self._replies):
             return None
         return lambda: chat.measure(number, text, model)
+
+    def _asking(self) -> bool:
+        """What stands in the composer is on its way; it is a draft again when that fails."""
+        live = self._replies.live(self.conversation)
+        return self._starting or (live is not None and live.reply is None)
 
     def _busy(self) -> bool:
         return self._starting or self._replies.live(self.conversation) is not None
