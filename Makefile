@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: setup run test lint types layers translations unit unit-without-qt ui integration wheel \
-	desktop screenshots clean
+	desktop screenshots bench clean
 
 setup:
 	@$(PYTHON) packaging/setup_environment.py
@@ -45,6 +45,9 @@ desktop: setup
 
 screenshots: setup
 	$(BIN)/python packaging/screenshots.py
+
+bench: setup
+	$(BIN)/python benchmarks/run.py $(if $(PEER),--peer $(PEER))
 
 clean:
 	rm -rf .venv dist build

@@ -242,6 +242,10 @@ class ChatService:
         with self._lock:
             self._unstored.pop(reply.id, None)
 
+    def request(self, prompt: tuple[Message, ...]) -> GenerationRequest:
+        """How a reply is made."""
+        return GenerationRequest(messages=prompt)
+
     def _prompt(self, branch: list[StoredMessage], *more: Message) -> tuple[Message, ...]:
         system = self._settings().system_prompt.strip()
         head = (Message(Role.SYSTEM, system),) if system else ()
@@ -359,7 +363,7 @@ class _Reply:
         branch = service._branch(self._conversation)
         prompt = service._prompt([stored for stored in branch if stored.id != reply])
         news = threading.Event()
-        task = self._watch(service._engine.generate(GenerationRequest(messages=prompt)))
+        task = self._watch(service._engine.generate(service.request(prompt)))
         task.set_wake(news.set)
         flushed = time.monotonic()
         unsaved = False

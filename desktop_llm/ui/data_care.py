@@ -3,26 +3,24 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog
 
 from desktop_llm.core.conversations import Backup
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
-from desktop_llm.core.settings import Settings
-from desktop_llm.engine.client import EngineClient
-from desktop_llm.services.bundle import Services
-from desktop_llm.services.diagnostics import Diagnostics
-from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.paths import Folders
-from desktop_llm.storage.relocation import Relocation
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.main_window import MainWindow, Page
-from desktop_llm.ui.pages.backups import BackupsPage
 from desktop_llm.ui.pages.conversation import FaultAction
-from desktop_llm.ui.widgets.busy import Busy
 from desktop_llm.words import _, counted
+
+if TYPE_CHECKING:
+    from desktop_llm.core.settings import Settings
+    from desktop_llm.services.bundle import Services
+    from desktop_llm.storage.backups import Backups
+    from desktop_llm.ui.pages.backups import BackupsPage
 
 # Closes the services, does the work, opens them again unless it gives `STAY_CLOSED`; then the last.
 WithServicesClosed = Callable[[Callable[[], object], Callable[[], object]], None]
@@ -35,12 +33,13 @@ class DataCare(QObject):
         window: MainWindow,
         bridge: Bridge,
         folders: Callable[[], Folders],
-        settings: Callable[[], Settings],
-        services: Callable[[], Services | None],
+        settings: "Callable[[], Settings]",
+        services: "Callable[[], Services | None]",
         with_services_closed: WithServicesClosed,
         restart: Callable[[], object],
     ) -> None:
         super().__init__(window)
+        self._backups_page: BackupsPage | None = None
         self._restart = restart
         self._settings = settings
         self._services = services
@@ -49,14 +48,15 @@ class DataCare(QObject):
         self._folders = folders
         self._with_services_closed = with_services_closed
 
-    def connect_backups(self, page: BackupsPage) -> None:
+    def connect_backups(self, page: "BackupsPage") -> None:
+        self._backups_page = page
         page.create_wanted.connect(self._back_up)
         page.restore_wanted.connect(self._restore)
 
     def list_backups(self) -> None:
-        page = self._window.made(Page.BACKUPS)
-        if isinstance(page, BackupsPage):
-            self._bridge.run(self._backups().all, page.show_backups, self._show_fault)
+        if self._backups_page is not None:
+            page = self._backups_page
+            self._bridge.run(lambda: self._backups().all(), page.show_backups, self._show_fault)
 
     def ways_out(self) -> list[FaultAction]:
         """Of a damaged database."""
@@ -65,7 +65,9 @@ class DataCare(QObject):
             (_("Save what can be read"), self._salvage),
         ]
 
-    def _backups(self) -> Backups:
+    def _backups(self) -> "Backups":
+        from desktop_llm.storage.backups import Backups
+
         folders = self._folders()
         return Backups(folders.backups, folders.database)
 
@@ -110,6 +112,8 @@ class DataCare(QObject):
 
     def choose_folder(self) -> None:
         """Where the data folder is to be moved."""
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self._window, _("An empty folder for your data"))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
@@ -118,6 +122,9 @@ class DataCare(QObject):
 
     def move_folder(self, target: Path) -> None:
         """Everything is copied and checked; then the program starts again in the new folder."""
+        from desktop_llm.storage.relocation import Relocation
+        from desktop_llm.ui.widgets.busy import Busy
+
         relocation, stop = Relocation(self._folders()), threading.Event()
 
         def move(_checked: None) -> None:
@@ -146,6 +153,8 @@ class DataCare(QObject):
 
     def save_diagnostics(self) -> None:
         """Where the person says; also where the services cannot be opened."""
+        from PySide6.QtWidgets import QFileDialog
+
         dialog = QFileDialog(self._window, _("Save diagnostics"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter(_("Text (*.txt)"))
@@ -157,6 +166,9 @@ class DataCare(QObject):
         folders, settings, services = self._folders(), self._settings, self._services()
 
         def write() -> None:
+            from desktop_llm.engine.client import EngineClient
+            from desktop_llm.services.diagnostics import Diagnostics
+
             engine = EngineClient() if services is None else services.engine
             try:
                 Diagnostics(folders, engine, settings).save(path)

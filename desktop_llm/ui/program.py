@@ -1,11 +1,14 @@
 """The running program as its window sees it: services opened and closed behind it, settings put
 into effect, the window built anew for another language.
+
+What the first picture of the window does not need is imported when it is first used.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -14,7 +17,6 @@ from PySide6.QtWidgets import QApplication, QWidget
 from desktop_llm.core.errors import DesktopLlmError, FaultCode
 from desktop_llm.core.models import LoadedModel
 from desktop_llm.core.settings import Language, Settings, Theme, valid
-from desktop_llm.services.bundle import Services
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui import theme
@@ -24,11 +26,12 @@ from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow, Page
 from desktop_llm.ui.model_menu import ModelMenu, Surveyed, model_words
-from desktop_llm.ui.pages.backups import BackupsPage
-from desktop_llm.ui.pages.settings import SettingsPage
-from desktop_llm.ui.pages.welcome import WelcomePage, example_questions
+from desktop_llm.ui.pages.conversation import example_questions
 from desktop_llm.ui.replies import Replies
 from desktop_llm.words import _, use_language
+
+if TYPE_CHECKING:
+    from desktop_llm.services.bundle import Services
 
 ENGINE_MILLISECONDS = 3000  # between two looks at the engine's memory
 
@@ -101,7 +104,7 @@ class Program(QObject):
     def open_services(self, folders: Folders) -> None:
         self._folders = folders
 
-        def opened(services: Services) -> None:
+        def opened(services: "Services") -> None:
             self._opened(services)
             if self._failed:
                 self._failed = False
@@ -144,8 +147,9 @@ class Program(QObject):
 
         self.bridge.run(job, opened, self._open_failed)
 
-    def _open(self) -> Services:
+    def _open(self) -> "Services":
         """Kept at once: a window closed meanwhile still has to close them."""
+        from desktop_llm.services.bundle import Services
 
         def changed() -> None:
             self.bridge.post(lambda: self.window.chat.refresh())
@@ -153,7 +157,7 @@ class Program(QObject):
         self.services = Services.open(self._folders, self._settings, changed)
         return self.services
 
-    def _opened(self, services: Services, conversation: int | None = None) -> None:
+    def _opened(self, services: "Services", conversation: int | None = None) -> None:
         if conversation is None:
             kept = self._state().value("conversation")
             conversation = (
@@ -249,6 +253,8 @@ class Program(QObject):
             self._care.list_backups()
 
     def _settings_page(self) -> QWidget:
+        from desktop_llm.ui.pages.settings import SettingsPage
+
         page = SettingsPage(
             self._settings.current, self._folders.data, may_move=not self._folders.fixed
         )
@@ -260,11 +266,15 @@ class Program(QObject):
         return page
 
     def _backups_page(self) -> QWidget:
+        from desktop_llm.ui.pages.backups import BackupsPage
+
         page = BackupsPage()
         self._care.connect_backups(page)
         return page
 
     def _welcome_page(self) -> QWidget:
+        from desktop_llm.ui.pages.welcome import WelcomePage
+
         page = WelcomePage(self._settings.current)
         page.changed.connect(self.change)
         page.started.connect(self._first_run_done)
@@ -289,9 +299,8 @@ class Program(QObject):
         kind = type(getattr(before, name))  # Qt gives an enumeration back as its text
         current = self._settings.set(**{name: kind(value)})
         self.bridge.run(self._settings.save, on_failure=self.window.chat.show_fault)
-        page = self.window.made(Page.SETTINGS)
-        if isinstance(page, SettingsPage):
-            page.take(current)
+        if (page := self.window.made(Page.SETTINGS)) is not None:
+            page.take(current)  # type: ignore[attr-defined]  # made by `_settings_page`
         if name in ("theme", "font_size") and current != before:
             tokens = theme.apply(self._application, current.theme, current.font_size)
             self.window.chat.restyle(tokens)
@@ -323,8 +332,8 @@ class Program(QObject):
         self.window.chat.show_default_model(name)
         self._show_empty_state()
         page = self.window.made(Page.WELCOME)
-        if isinstance(page, WelcomePage) and self._models is not None:
-            page.show_models(usable)
+        if page is not None and self._models is not None:
+            page.show_models(usable)  # type: ignore[attr-defined]  # made by `_welcome_page`
 
     def _show_empty_state(self) -> None:
         empty = self.window.chat.view.empty

@@ -172,6 +172,15 @@ class ConversationView(QFrame):
             rows.addLayout(row)
 
 
+def example_questions() -> tuple[str, str, str]:
+    """What the smallest model can answer."""
+    return (
+        _("Explain in two sentences why the sky is blue."),
+        _("Write a friendly e-mail that moves a meeting to Friday."),
+        _("Give me three ideas for a rainy weekend."),
+    )
+
+
 class _ProgressLine(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from desktop_llm.core.models import InstalledModel
 from desktop_llm.core.settings import Language, Settings, Theme
 from desktop_llm.ui.icons import icon
+from desktop_llm.ui.pages.conversation import example_questions
 from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.widgets.wrapping_button import WrappingButton
 from desktop_llm.words import _
@@ -136,15 +137,6 @@ class WelcomePage(QScrollArea):
         control.setAccessibleName(words)
         control.activated.connect(lambda at: self.changed.emit(name, control.itemData(at)))
         return control
-
-
-def example_questions() -> tuple[str, str, str]:
-    """What the smallest model can answer."""
-    return (
-        _("Explain in two sentences why the sky is blue."),
-        _("Write a friendly e-mail that moves a meeting to Friday."),
-        _("Give me three ideas for a rainy weekend."),
-    )
 
 
 def _about_model(model: InstalledModel, size: str) -> str:
