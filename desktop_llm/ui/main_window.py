@@ -5,7 +5,7 @@ from enum import Enum
 from functools import partial
 
 from PySide6.QtCore import QByteArray, QRect, QSettings, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from desktop_llm.services.chat import ChatService
@@ -202,6 +202,24 @@ class MainWindow(QMainWindow):
         self.show()
         super().raise_()
         self.activateWindow()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self._close_topmost()
+        else:
+            super().keyPressEvent(event)
+
+    def _close_topmost(self) -> None:
+        """What lies over the rest goes first, then the way is back to the conversation."""
+        if self.toasts.text():
+            self.toasts.clear()
+        elif self.page is not Page.CHAT:
+            self.show_page(Page.CHAT)
+        elif not self.chat.view.fault.isHidden():
+            self.chat.view.fault.dismiss()
+        elif self.chat.sidebar.search.text():
+            self.chat.sidebar.search.clear()
+            self.chat.composer.setFocus()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.chat.leave()

@@ -132,6 +132,7 @@ QLineEdit, QComboBox, QSpinBox { border: 1px solid $border; border-radius: 6px;
   padding: 3px 8px; background: $surface; min-height: ${control}px; }
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; padding: 2px 7px; }
 QComboBox::drop-down { border: none; width: 24px; }
+QSpinBox QLineEdit { border: none; padding: 0 0 0 6px; background: transparent; }
 QSpinBox::up-button, QSpinBox::down-button { border: none; background: transparent; width: 28px; }
 QSpinBox::up-arrow, QSpinBox::down-arrow { width: 0; height: 0; }
 QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 4px;

@@ -244,6 +244,22 @@ def test_alt_and_arrows_walk_the_conversations(qtbot, make_program, filled):
     shown(qtbot, program, filled[-1])
 
 
+def test_escape_closes_the_topmost(qtbot, make_program, filled):
+    program = make_program()
+    window, page = program.window, shown(qtbot, program, filled[-1])
+    page.sidebar.search.setText("sky")
+    window.show_page(Page.SETTINGS)
+    window.toasts.show("Something happened.")
+    for gone in (
+        lambda: not window.toasts.text(),
+        lambda: window.page is Page.CHAT,
+        lambda: not page.sidebar.search.text(),
+    ):
+        assert not gone()
+        qtbot.keyClick(window, Qt.Key.Key_Escape)
+        assert gone()
+
+
 # --- language, theme, size -----------------------------------------------------------------------
 
 
