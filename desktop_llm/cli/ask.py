@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
@@ -18,8 +17,7 @@ from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import resolve_folders
 
 
-def register(groups: Any) -> None:
-    parser = groups.add_parser("ask", help="ask the local model one question")
+def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "question", nargs="?", default="", help="read from stdin where it is - or absent"
     )
