@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.hub.gguf import NeedMoreError, parse_header, read_header
+from desktop_llm.core.gguf import NeedMoreError, parse_header
+from desktop_llm.hub.gguf import read_header
 from desktop_llm.storage.library import find_starter
 from tests.fakes.gguf_files import entry, gguf, string
 
@@ -62,6 +64,50 @@ def test_a_broken_file_is_refused_by_name_and_cause(tmp_path, data, code):
         read_header(path)
     assert caught.value.code is code
     assert caught.value.data["path"] == str(path)
+
+
+def array(kind: int, count: int, data: bytes) -> bytes:
+    return struct.pack("<IQ", kind, count) + data
+
+
+def test_a_bomb_of_arrays_costs_no_time(tmp_path):
+    """A quarter of a million empty arrays within an array: refused after the first few."""
+    inner = array(9, 250_000, array(0, 0, b"") * 250_000)
+    path = tmp_path / "bomb.gguf"
+    path.write_bytes(gguf([string("a") + struct.pack("<I", 9) + inner]))
+    with pytest.raises(EnvironmentFault) as caught:
+        read_header(path)
+    assert caught.value.code is FaultCode.MODEL_ABSURD
+
+
+def test_long_arrays_are_skipped_and_counted(tmp_path):
+    texts = b"".join(string("字" * (at % 50)) for at in range(60_000))
+    path = tmp_path / "long.gguf"
+    path.write_bytes(
+        gguf(
+            [
+                string("texts") + struct.pack("<I", 9) + array(8, 60_000, texts),
+                string("numbers") + struct.pack("<I", 9) + array(4, 70_000, bytes(280_000)),
+                entry("general.architecture", "llama"),
+            ]
+        )
+    )
+    header = read_header(path)
+    assert header.lengths == {"texts": 60_000, "numbers": 70_000}
+    assert header.architecture == "llama"
+    assert header.metadata["texts"][49] == "字" * 49
+    for size in (0, 7, 100, 3_000_000):  # cut within the strings and between them
+        with pytest.raises(NeedMoreError):
+            parse_header(io.BytesIO(path.read_bytes()[: 60 + size]), "cut")
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(EnvironmentFault) as caught:
+            read_header(path)
+        assert caught.value.code is FaultCode.MODEL_NOT_GGUF
 
 
 @given(st.binary(max_size=300))
