@@ -51,10 +51,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The reply as it was stored. `fault`: what ended it early, with the data for its sentence."""
+    """The reply as it was stored.
+
+    `fault`: what ended it early; `notice`: what made it worse. Both carry the data for their
+    sentences.
+    """
 
     reply: StoredMessage
     fault: DesktopLlmError | None = None
+    notice: DesktopLlmError | None = None
 
 
 ChatEvent = Asked | LoadProgress | PromptProgress | TextDelta
@@ -221,12 +226,15 @@ class _Reply:
         state, finish = MessageState.COMPLETE, ""
         stats: GenerationStats | None = None
         fault: DesktopLlmError | None = None
+        notice: DesktopLlmError | None = None
         try:
             self._load(name)
             finished = self._generate(reply.id, pieces)
             stats, finish = finished.stats, finished.reason.value
             if finished.reason is FinishReason.CANCELLED:
                 state = MessageState.STOPPED
+            if finished.template_fault:
+                notice = EnvironmentFault(FaultCode.TEMPLATE_FAILED, reason=finished.template_fault)
         except CancelledError:
             state = MessageState.STOPPED
         except DesktopLlmError as error:
@@ -240,7 +248,7 @@ class _Reply:
             finish=finish,
             stats=stats,
         )
-        return Answered(store.message(reply.id), fault)
+        return Answered(store.message(reply.id), fault, notice)
 
     def _load(self, name: str) -> None:
         """Load the model wanted unless it is the one loaded."""

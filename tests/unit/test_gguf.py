@@ -1,6 +1,7 @@
 import io
 import os
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import NeedMoreError, parse_header
 from desktop_llm.hub.gguf import read_header
 from desktop_llm.storage.library import find_starter
-from tests.fakes.gguf_files import entry, gguf, string
+from tests.fakes.gguf_files import entry, gguf, rewrite, string
 
 
 def test_a_sound_file_is_read(tmp_path):
@@ -23,8 +24,6 @@ def test_a_sound_file_is_read(tmp_path):
 def test_the_starter_model_is_understood():
     starter = find_starter()
     assert starter is not None
-    from pathlib import Path
-
     header = read_header(Path(starter.path))
     assert header.quantization == "Q4_1"
     assert header.context_length == 8192
@@ -116,3 +115,16 @@ def test_any_bytes_after_the_magic_end_in_a_fault_or_a_header(data):
         parse_header(io.BytesIO(b"GGUF\x03\0\0\0" + data), "x")
     except (EnvironmentFault, NeedMoreError):
         return
+
+
+def test_a_rewritten_file_is_sound(tmp_path):
+    starter = find_starter()
+    assert starter is not None
+    key = "tokenizer.chat_template"
+    made = rewrite(Path(starter.path), tmp_path / "made.gguf", {key: entry(key, "{{ 1 }}")})
+    before, after = read_header(Path(starter.path)), read_header(made)
+    assert after.text(key) == "{{ 1 }}"
+    assert after.lengths == before.lengths
+    assert made.stat().st_size - after.end_of_data == starter.size_bytes - before.end_of_data
+    removed = rewrite(Path(starter.path), made, {key: None})
+    assert key not in read_header(removed).metadata
