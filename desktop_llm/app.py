@@ -42,7 +42,7 @@ class Services:
         backups.daily()
         folders.logs.mkdir(exist_ok=True, mode=0o700)
         engine = EngineClient(folders.logs / "engine.log")
-        models = ModelService(Library(folders), engine)
+        models = ModelService(Library(folders), engine, folders.loading_model)
         chat = ChatService(conversations, models, engine, lambda: settings.current)
         return cls(database, engine, chat)
 

@@ -11,7 +11,7 @@ before llama.cpp gets the file), or a first piece fetched over HTTP.
 import io
 import struct
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 from typing import BinaryIO
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
@@ -83,8 +83,11 @@ class Header:
         return value if isinstance(value, str) else ""
 
     def number(self, key: str) -> int:
+        """A number as an int; 0 where there is none, or one that no int can hold."""
         value = self.metadata.get(key)
-        return int(value) if isinstance(value, int | float) else 0
+        if isinstance(value, float):
+            return int(value) if isfinite(value) else 0
+        return value if isinstance(value, int) else 0
 
     @property
     def architecture(self) -> str:
