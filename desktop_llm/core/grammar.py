@@ -33,7 +33,7 @@ def check_grammar(text: str, triggers: tuple[str, ...] = ()) -> None:
     """Raise GRAMMAR_INVALID or GRAMMAR_TOO_COMPLEX. What passes may still not parse."""
     if len(text) > MAX_GRAMMAR:
         raise EnvironmentFault(FaultCode.GRAMMAR_TOO_COMPLEX)
-    if "\x00" in text:
+    if "\x00" in text or not text.strip():  # nothing at all would mean no grammar
         raise EnvironmentFault(FaultCode.GRAMMAR_INVALID)
     depth = 0
     for part in _PARTS.finditer(text):

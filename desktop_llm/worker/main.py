@@ -220,7 +220,6 @@ class Worker:
 
 
 def main() -> int:
-    os.environ["GGML_NO_BACKTRACE"] = "1"  # an abort would start a debugger and print texts
     reader, writer = hardening.take_pipes()
     hardening.drop_privileges()
     hardening.refuse_network()

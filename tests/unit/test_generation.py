@@ -90,6 +90,8 @@ def test_a_model_rests_after_a_whole_number_of_seconds(seconds):
         ('root ::= "a"{', FaultCode.GRAMMAR_INVALID),
         ("x" * (MAX_GRAMMAR + 1), FaultCode.GRAMMAR_TOO_COMPLEX),
         ('root ::= "\x00"', FaultCode.GRAMMAR_INVALID),
+        ("", FaultCode.GRAMMAR_INVALID),
+        (" \n", FaultCode.GRAMMAR_INVALID),
     ],
 )
 def test_a_grammar_that_llama_cpp_would_choke_on_is_refused(text, code):
@@ -114,7 +116,7 @@ def test_a_grammar_is_not_refused_for_what_its_literals_hold(text):
 
 
 def test_triggers_are_few_and_short():
-    check_grammar("", ("<tool>",))
+    check_grammar("root ::= .", ("<tool>",))
     for triggers in (("",), ("x" * 257,), ("x",) * 17):
         with pytest.raises(EnvironmentFault):
-            Sampling(grammar="", grammar_triggers=triggers)
+            Sampling(grammar="root ::= .", grammar_triggers=triggers)
