@@ -19,16 +19,6 @@ def test_a_reply_streams_and_is_measured(ready):
     assert finished.stats.tokens_per_second > 0
 
 
-def test_reproducible_replies_are_the_same_from_any_state_of_the_cache(ready):
-    request = ask("Tell a story.", max_tokens=40, reproducible=True, sampling=Sampling(seed=7))
-    first, _ = reply(ready, request)
-    reply(ready, ask("Something else entirely.", max_tokens=8))
-    second, finished = reply(ready, request)
-    assert second == first
-    assert finished.stats.reused_tokens == 0
-    assert finished.stats.seed == 7
-
-
 def test_the_longest_common_prefix_is_kept(ready):
     reply(ready, ask("Count to five slowly, please.", max_tokens=4))
     _, finished = reply(ready, ask("Count to five slowly, please.", max_tokens=4))
@@ -49,14 +39,6 @@ def test_a_stop_string_ends_the_reply_and_is_not_shown(ready):
     )
     assert text == whole[: whole.index(stop)]
     assert finished.reason is FinishReason.STOP
-
-
-def test_cancel_keeps_what_was_made(ready):
-    task = ready.generate(ask("Write a very long story.", max_tokens=1500))
-    events = task.wait_events()
-    next(event for event in events if isinstance(event, TextDelta))
-    task.cancel()
-    assert task.result(10).reason is FinishReason.CANCELLED
 
 
 def test_a_prompt_over_the_context_is_refused_with_its_numbers(ready):

@@ -17,8 +17,8 @@ def test_the_estimate_is_near_what_is_taken(watched, starter, context_length):
     worker = psutil.Process(client.worker_pid)
     before = worker.memory_info().rss
     client.load(starter, LoadOptions(context_length=context_length, threads=1)).result(60)
-    _, finished = reply(client, ask("word " * 400, max_tokens=2))
-    assert finished.stats.prompt_tokens > 400
+    _, finished = reply(client, ask("word " * 120, max_tokens=2))
+    assert finished.stats.prompt_tokens > 120
     taken = worker.memory_info().rss - before
     estimated = estimate(read_header(starter), context_length, 512)
     assert 0.65 * taken < estimated < 1.35 * taken

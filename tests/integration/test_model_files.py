@@ -172,37 +172,42 @@ def hostile(starter, path, kind):
     ],
 )
 def test_a_hostile_file_is_named_and_the_worker_goes_on(
-    ready, starter, tmp_path, kind, code, detail
+    engine, starter, tmp_path, kind, code, detail
 ):
-    pid = ready.worker_pid
+    pid = engine.worker_pid
     path = tmp_path / f"{kind}.gguf"
     hostile(starter, path, kind)
-    fault = fault_of(ready.load(path, SMALL))
+    fault = fault_of(engine.load(path, SMALL))
     assert fault.data["path"] == str(path)
     if code is None:  # a check of llama.cpp's own ends its process
         assert fault.code in (FaultCode.MODEL_CRASHED_LOADING, FaultCode.MODEL_NOT_LOADABLE)
     else:
         assert fault.code is code
         assert detail in str(fault.data.get("detail", ""))
-        assert ready.worker_pid == pid
-    assert ready.model is None
-    assert ready.load(starter, SMALL).result(60).vocabulary == 49152
+        assert engine.worker_pid == pid
+    assert engine.model is None
+    assert engine.status().result(60).model is None
 
 
-def test_a_name_of_250_characters_with_chinese_and_emoji(ready, starter, tmp_path):
+def test_after_all_those_the_worker_still_loads(engine, starter):
+    assert engine.load(starter, SMALL).result(60).vocabulary == 49152
+    assert said(engine, SHORT)
+
+
+def test_a_name_of_250_characters_with_chinese_and_emoji(engine, starter, tmp_path):
     folder = tmp_path / ("模型与🙂" * 16)
     folder.mkdir()
     path = folder / ("好🦙" + "n" * 243 + ".gguf")
     assert len(path.name) == 250
     path.symlink_to(starter)
-    assert ready.load(path, SMALL).result(60).path == str(path)
-    assert said(ready, SHORT)
+    assert engine.load(path, SMALL).result(60).path == str(path)
+    assert said(engine, SHORT)
 
 
-def test_a_name_that_is_no_unicode_is_a_fault(ready, tmp_path):
+def test_a_name_that_is_no_unicode_is_a_fault(engine, tmp_path):
     path = tmp_path / os.fsdecode(b"bad\xff.gguf")
     path.write_bytes(gguf())
-    assert fault_of(ready.load(path)).code is FaultCode.FILE_UNREADABLE
+    assert fault_of(engine.load(path)).code is FaultCode.FILE_UNREADABLE
 
 
 # --- chat templates ------------------------------------------------------------------------------
@@ -226,23 +231,25 @@ def template(starter, path, source):
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_template_gives_way_and_says_why(ready, starter, tmp_path, kind):
+def test_a_hostile_template_gives_way_and_says_why(engine, starter, tmp_path, kind):
     source, reason = HOSTILE[kind]
-    assert ready.load(template(starter, tmp_path / "t.gguf", source), SMALL).result(60).has_template
-    pid = ready.worker_pid
-    task = ready.generate(SHORT)
+    assert (
+        engine.load(template(starter, tmp_path / "t.gguf", source), SMALL).result(60).has_template
+    )
+    pid = engine.worker_pid
+    task = engine.generate(SHORT)
     finished = task.result(15)
     assert reason in finished.template_fault
     assert finished.stats.completion_tokens > 0
-    _, again = reply(ready, SHORT)
+    _, again = reply(engine, SHORT)
     assert again.template_fault == finished.template_fault
-    assert ready.worker_pid == pid
+    assert engine.worker_pid == pid
 
 
-def test_a_file_without_a_template_says_so(ready, starter, tmp_path):
-    loaded = ready.load(template(starter, tmp_path / "t.gguf", None), SMALL).result(60)
+def test_a_file_without_a_template_says_so(engine, starter, tmp_path):
+    loaded = engine.load(template(starter, tmp_path / "t.gguf", None), SMALL).result(60)
     assert not loaded.has_template
-    text, finished = reply(ready, SHORT)
+    text, finished = reply(engine, SHORT)
     assert text
     assert finished.template_fault == "the file has none"
 
@@ -256,12 +263,12 @@ def test_a_file_without_a_template_says_so(ready, starter, tmp_path):
         "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}" + LOOP,
     ],
 )
-def test_an_unusual_template_is_used_as_it_is(ready, starter, tmp_path, source):
-    ready.load(template(starter, tmp_path / "t.gguf", source), SMALL).result(60)
-    text, finished = reply(ready, SHORT)
+def test_an_unusual_template_is_used_as_it_is(engine, starter, tmp_path, source):
+    engine.load(template(starter, tmp_path / "t.gguf", source), SMALL).result(60)
+    text, finished = reply(engine, SHORT)
     assert text
     assert finished.template_fault == ""
 
 
-def test_the_starter_model_needs_no_fallback(ready):
-    assert reply(ready, SHORT)[1].template_fault == ""
+def test_the_starter_model_needs_no_fallback(engine):
+    assert reply(engine, SHORT)[1].template_fault == ""

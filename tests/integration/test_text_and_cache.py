@@ -42,12 +42,12 @@ def test_a_character_split_over_tokens_is_shown_whole(ready):
 def test_a_reply_cut_within_a_character_ends_before_it(ready):
     tokens = reply(ready, spell(GLYPHS))[1].stats.completion_tokens
     seen = set()
-    for most in range(1, 13):
+    for most in range(1, 9):
         texts, reason = deltas(ready, spell(GLYPHS, max_tokens=most))
         assert reason is FinishReason.LENGTH
         assert GLYPHS.startswith("".join(texts))
         seen.add("".join(texts))
-    assert tokens > 12 > len(seen) > 3, "several tokens make one character"
+    assert tokens > 8 > len(seen) > 2, "several tokens make one character"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_context_that_is_full_ends_the_reply_and_keeps_it(ready, starter):
     loaded = ready.load(starter, LoadOptions(context_length=256, threads=1)).result(60)
     assert loaded.context_length == 256
     assert loaded.trained_context == 8192
-    text, finished = reply(ready, ask("Tell a story. " * 40, sampling=ENDLESS))
+    text, finished = reply(ready, ask("Tell a story. " * 55, sampling=ENDLESS))
     stats = finished.stats
     assert finished.reason is FinishReason.CONTEXT
     assert stats.context_used == 256
@@ -119,12 +119,6 @@ def test_a_conversation_is_not_read_twice(ready):
     assert finished.stats.reused_tokens > 10, "what the template says before it is kept"
 
 
-def test_the_same_question_again_reads_one_token(ready):
-    said(ready, ask("Name three colours.", max_tokens=6))
-    _, finished = reply(ready, ask("Name three colours.", max_tokens=6))
-    assert finished.stats.reused_tokens == finished.stats.prompt_tokens - 1
-
-
 LONG = "The rain fell on the quiet village, and nobody saw the old man leave. " * 16
 SAME = ask(LONG + "Go on.", max_tokens=16, reproducible=True, sampling=Sampling(seed=11))
 
@@ -138,28 +132,19 @@ def expected(engine) -> str:
     return text
 
 
-def test_reproducible_means_the_same_warm_and_cold(ready, expected):
-    said(ready, ask(LONG, max_tokens=4))
-    assert said(ready, SAME) == expected, "after another conversation with the same beginning"
-    said(ready, ask("Hello.", max_tokens=4))
-    assert said(ready, SAME) == expected, "after another conversation"
-
-
-def test_reproducible_means_the_same_after_a_cancel(ready, expected):
-    task = ready.generate(ask("Write a very long story.", max_tokens=1000))
+def test_reproducible_means_the_same_warm_and_cold_and_after_a_cancel(ready, expected):
+    said(ready, ask("Hello.", max_tokens=2))
+    task = ready.generate(ask(LONG, max_tokens=1000))  # another question with the same beginning
     next(event for event in task.wait_events() if isinstance(event, TextDelta))
     task.cancel()
     task.result(10)
     assert said(ready, SAME) == expected
 
 
-@pytest.mark.parametrize("threads", [2, 3, None])
-def test_reproducible_means_the_same_in_another_process_with_other_threads(
-    starter, expected, threads
-):
+def test_reproducible_means_the_same_in_another_process_with_more_threads(starter, expected):
     client = EngineClient()
     try:
-        client.load(starter, LoadOptions(context_length=1024, threads=threads)).result(60)
+        client.load(starter, LoadOptions(context_length=1024, threads=3)).result(60)
         assert said(client, SAME) == expected
     finally:
         client.close()

@@ -21,7 +21,7 @@ from tests.integration.helpers import ask, fault_of, said
 
 SMALL = LoadOptions(context_length=512, threads=1)
 SHORT = ask("Name a colour.", max_tokens=4)
-LONG = ask("Write a very long story.", max_tokens=300)
+LONG = ask("Write a very long story.", max_tokens=60)
 
 
 def test_a_worker_stopped_for_a_while_is_not_taken_for_dead(ready):
@@ -30,7 +30,7 @@ def test_a_worker_stopped_for_a_while_is_not_taken_for_dead(ready):
     next(iter(task.wait_events()))
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(TimeoutError):
-        task.result(2)
+        task.result(1)
     os.kill(pid, signal.SIGCONT)
     assert task.result(60).stats.completion_tokens > 10
     assert ready.worker_pid == pid
@@ -49,7 +49,7 @@ client = EngineClient()
 client.load(Path(sys.argv[1]), LoadOptions(context_length=512, threads=1)).result(60)
 print(client.worker_pid, flush=True)
 if sys.argv[2] == "reply":
-    task = client.generate(ask("Write a very long story.", max_tokens=300))
+    task = client.generate(ask("Write a very long story.", max_tokens=100))
     for event in task.wait_events():
         if isinstance(event, TextDelta):
             print("token", flush=True)
@@ -58,8 +58,6 @@ elif sys.argv[2] == "template":
     task = client.generate(ask("hi", max_tokens=4))
     print("asked", flush=True)
     task.result()
-    sys.stdin.read()
-else:
     sys.stdin.read()
 client.close()
 """
@@ -94,14 +92,14 @@ def test_a_program_stopped_for_a_while_finds_its_worker_alive(program, starter):
     assert made.stdout.readline() == "token\n"
     made.send_signal(signal.SIGSTOP)
     with pytest.raises(subprocess.TimeoutExpired):
-        made.wait(2)
+        made.wait(1)
     made.send_signal(signal.SIGCONT)
     *_tokens, last = made.stdout.read().split()
     assert int(last) > 10
     assert made.wait(10) == 0
 
 
-@pytest.mark.parametrize("doing", ["nothing", "reply", "template"])
+@pytest.mark.parametrize("doing", ["reply", "template"])
 def test_a_killed_program_leaves_nothing_behind(program, starter, tmp_path, doing):
     path = starter
     if doing == "template":
@@ -110,8 +108,7 @@ def test_a_killed_program_leaves_nothing_behind(program, starter, tmp_path, doin
         path = rewrite(starter, tmp_path / "loop.gguf", {key: entry(key, loop)})
     made = program(str(path), doing)
     worker = psutil.Process(int(made.stdout.readline()))
-    if doing != "nothing":
-        made.stdout.readline()
+    made.stdout.readline()
     family = [worker, *worker.children(recursive=True)]
     assert len(family) == 2, "the worker and the child that renders templates"
     made.kill()
