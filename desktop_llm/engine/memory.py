@@ -23,16 +23,21 @@ def free_memory(worker: int | None = None, cgroup: Path = Path("/sys/fs/cgroup")
 
 
 def _group_room(cgroup: Path) -> int | None:
-    """What cgroup v2 still grants; None where it sets no limit. File pages can be given back."""
-    try:
-        limit = int((cgroup / "memory.max").read_text())
-        used = int((cgroup / "memory.current").read_text())
-        lines = (cgroup / "memory.stat").read_text().splitlines()
-    except (OSError, ValueError):  # "max", or no such group
-        return None
-    files = sum(
-        int(line.split()[1])
-        for line in lines
-        if line.startswith(("active_file ", "inactive_file "))
-    )
-    return max(0, limit - used + files)
+    """What the group (cgroup v2 or v1) still grants; None without a limit.
+
+    File pages can be given back, so they count as free.
+    """
+    for limit, used, files in (
+        ("memory.max", "memory.current", ("active_file", "inactive_file")),
+        (
+            "memory/memory.limit_in_bytes",
+            "memory/memory.usage_in_bytes",
+            ("total_active_file", "total_inactive_file"),
+        ),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # "max", or no such group
+            granted, taken = (int((cgroup / name).read_text()) for name in (limit, used))
+            lines = (cgroup / used).with_name("memory.stat").read_text().splitlines()
+            counts = dict(line.split() for line in lines)
+            return max(0, granted - taken + sum(int(counts.get(name, 0)) for name in files))
+    return None

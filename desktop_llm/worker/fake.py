@@ -15,6 +15,7 @@ with `--state` counts the steps taken, so that a script goes on across restarts.
     malformed        two words, then a frame that holds no event
     request          two words, then a request, which only the other side may send
     deaf             says nothing at all
+    fallback         the words, by another chat template than the model's
     idle             has just unloaded the model by itself
     replace          ends before it takes the request, and wants another worker to take it
 """
@@ -157,7 +158,7 @@ class FakeWorker:
         words = request.request.messages[-1].text.split()
         if name == "deaf":
             self._cancelled.wait()
-        shown = words if name == "reply" else words[:2]
+        shown = words if name in ("reply", "fallback") else words[:2]
         for word in shown:
             self._send(number, TextDelta(word + " ", 1))
         if name == "stall":
@@ -184,7 +185,8 @@ class FakeWorker:
             threads=1,
             context_used=len(words) + len(shown),
         )
-        self._send(number, Finished(reason, stats))
+        fault = "it drops the question" if name == "fallback" else ""
+        self._send(number, Finished(reason, stats, fault))
 
     def _send(self, number: int, event: Event) -> None:
         write_frame(self._writer, encode(number, event))

@@ -12,7 +12,7 @@ import psutil
 
 POLL_SECONDS = 0.1
 CALL_SECONDS = 5.0  # a list of 8,000 words as alternatives takes one
-MEMORY_LIMIT = 1024 * 1024 * 1024  # bytes more than at the start
+MEMORY_LIMIT = 1024 * 1024 * 1024  # bytes that one call may add
 
 
 class CallGuard:
@@ -52,13 +52,14 @@ class CallGuard:
     def _watch(self, over: threading.Event) -> None:
         """Counts polls, not seconds: a process that was suspended did not compute."""
         process = psutil.Process()
-        allowed = process.memory_info().rss + self._memory_limit
-        seen, polls = 0, 0
+        seen = polls = before = 0
         while not over.wait(POLL_SECONDS):
             call = self._call
-            polls = polls + 1 if call == seen and call % 2 else 0
-            seen = call
-            late = polls * POLL_SECONDS >= self._call_seconds
-            if late or (call % 2 and process.memory_info().rss > allowed):
+            if call != seen or call % 2 == 0:
+                seen, polls, before = call, 0, process.memory_info().rss
+                continue
+            polls += 1
+            grown = process.memory_info().rss - before
+            if polls * POLL_SECONDS >= self._call_seconds or grown > self._memory_limit:
                 self._give_up()
                 return

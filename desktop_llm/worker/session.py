@@ -88,7 +88,9 @@ class Session:
 
     def _name(self, token: int) -> str:
         """A special token as templates write it; empty where the vocabulary has none."""
-        return self._model.piece(token, special=True).decode("utf-8", "replace") * (token >= 0)
+        if token < 0:
+            return ""
+        return self._model.piece(token, special=True).decode("utf-8", "replace")
 
     @property
     def threads(self) -> int:

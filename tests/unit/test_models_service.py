@@ -73,6 +73,12 @@ def test_a_groups_limit_counts(tmp_path):
     assert free_memory(cgroup=tmp_path) == 1000
     (tmp_path / "memory.max").write_text("max\n")
     assert free_memory(cgroup=tmp_path) > 1000
+    older = tmp_path / "memory"
+    older.mkdir()
+    (older / "memory.limit_in_bytes").write_text("5000\n")
+    (older / "memory.usage_in_bytes").write_text("4500\n")
+    (older / "memory.stat").write_text("cache 9\ntotal_active_file 100\ntotal_inactive_file 50\n")
+    assert free_memory(cgroup=tmp_path) == 650
 
 
 class Models:
