@@ -1,10 +1,13 @@
 PYTHON ?= python3
+# An environment keeps its Python until another is asked for: make PYTHON=python3.12
+ASKED := $(if $(filter file,$(origin PYTHON)),,--this-python)
 BIN := .venv/bin
 
-.PHONY: setup run test lint types layers translations unit unit-without-qt integration wheel screenshots clean
+.PHONY: setup run test lint types layers translations unit unit-without-qt ui integration wheel \
+	desktop screenshots bench clean
 
 setup:
-	@$(PYTHON) packaging/setup_environment.py
+	@$(PYTHON) packaging/setup_environment.py $(ASKED)
 
 run: setup
 	@$(BIN)/desktop-llm
@@ -39,8 +42,14 @@ wheel: setup
 integration: setup
 	$(BIN)/pytest tests/integration
 
+desktop: setup
+	$(BIN)/python packaging/linux/validate.py
+
 screenshots: setup
 	$(BIN)/python packaging/screenshots.py
+
+bench: setup
+	$(BIN)/python benchmarks/run.py $(if $(PEER),--peer $(PEER))
 
 clean:
 	rm -rf .venv dist build

@@ -1,8 +1,11 @@
 """Pictures of the real program with the starter model, in both themes and languages.
 
-Runs under Xvfb (started here where there is no screen) and writes `docs/images/*.png`.
+Runs under Xvfb (started here where there is no screen) and writes `docs/images/*.png`:
+
+    screenshots.py [--out FOLDER] [--size WIDTHxHEIGHT] [--scenes chat,settings,…]
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -13,78 +16,139 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
+SCENES = ("welcome", "new", "chat", "settings", "palette", "backups")
 QUESTIONS = {
     "en": (
         "Why is the sky blue? Answer in two sentences.",
-        "Show a Python function that adds two numbers.",
+        "Write a Python function that adds two numbers, in a code block.",
     ),
     "zh_CN": (
         "Why is the sky blue? Answer in two sentences.",
         "“天空为什么是蓝色的”用英语怎么说？",
     ),
 }
-PICTURES = [("light", "en"), ("dark", "en"), ("light", "zh_CN"), ("dark", "zh_CN")]
-REPLY_SECONDS = 120
+LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh_CN"), ("dark", "zh_CN")]
+REPLY_SECONDS = 240
 
 
 def main() -> int:
-    if len(sys.argv) == 3:
-        take(sys.argv[1], sys.argv[2])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    parser.add_argument("--size", default="1100x760")
+    parser.add_argument("--scenes", default=",".join(SCENES))
+    parser.add_argument("--look", nargs=2, metavar=("THEME", "LANGUAGE"))
+    options = parser.parse_args()
+    if options.look:
+        width, height = map(int, options.size.split("x"))
+        Camera(options.out, *options.look, width, height).take(options.scenes.split(","))
         return 0
     if "DISPLAY" not in os.environ:
         runner = shutil.which("xvfb-run")
         if runner is None:
             print("Install xvfb and fonts-noto-cjk first: sudo apt-get install xvfb fonts-noto-cjk")
             return 1
-        screen = ["-a", "-s", "-screen 0 1280x860x24"]
-        return subprocess.run([runner, *screen, sys.executable, __file__], check=False).returncode
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    for theme, language in PICTURES:
-        subprocess.run([sys.executable, __file__, theme, language], check=True)
+        screen = ["-a", "-s", "-screen 0 3840x2160x24"]
+        command = [runner, *screen, sys.executable, *sys.argv]
+        return subprocess.run(command, check=False).returncode
+    options.out.mkdir(parents=True, exist_ok=True)
+    for look in LOOKS:
+        subprocess.run([sys.executable, *sys.argv, "--look", *look], check=True)
     return 0
 
 
-def take(theme: str, language: str) -> None:
-    from PySide6.QtCore import QDeadlineTimer, QEventLoop, QTimer
-    from PySide6.QtWidgets import QApplication
+class Camera:
+    """One process a look: the language and the theme belong to the application."""
 
-    from desktop_llm.app import Program
-    from desktop_llm.storage.paths import Folders
-    from desktop_llm.storage.settings import SettingsFile
+    def __init__(self, out: Path, theme: str, language: str, width: int, height: int) -> None:
+        from PySide6.QtWidgets import QApplication
 
-    application = QApplication([])
+        self._out = out
+        self._theme, self._language = theme, language
+        self._size = (width, height)
+        self._application = QApplication([])
 
-    def wait_for(ready: Callable[[], object]) -> None:
+    def take(self, scenes: list[str]) -> None:
+        from desktop_llm.storage.paths import Folders
+        from desktop_llm.storage.settings import SettingsFile
+        from desktop_llm.ui.main_window import Page
+        from desktop_llm.ui.program import Program
+
+        with tempfile.TemporaryDirectory() as folder:
+            folders = Folders(Path(folder) / "data", Path(folder) / "cache")
+            folders.ensure()
+            folders.settings_file.write_text(
+                f'theme = "{self._theme}"\nlanguage = "{self._language}"\n', encoding="utf-8"
+            )
+            program = Program(self._application, folders, SettingsFile(folders.settings_file))
+            window, page = program.window, program.window.chat
+            window.resize(*self._size)
+            self._wait(lambda: page.ready)
+            self._shoot(window, "welcome", scenes)
+            window.show_page(Page.CHAT)
+            self._shoot(window, "new", scenes)
+            if {"chat", "palette"} & set(scenes):
+                for question in QUESTIONS[self._language]:
+                    ended: list[object] = []
+                    page.answered.connect(ended.append)
+                    page.composer.set_text(question)
+                    page.composer.button.click()
+                    self._wait(lambda ended=ended: ended)
+                self._wait(lambda: "MB" in window.status.text())
+                self._shoot(window, "chat", scenes)
+            window.show_page(Page.SETTINGS)
+            self._shoot(window, "settings", scenes)
+            window.show_page(Page.BACKUPS)
+            self._settle()
+            self._shoot(window, "backups", scenes)
+            if "palette" in scenes:
+                window.show_page(Page.CHAT)
+                picker = window.open_palette()
+                self._settle()
+                picture = window.grab()
+                picker.render(picture, window.mapFromGlobal(picker.pos()))
+                self._save(picture, "palette")
+                picker.close()
+            program.close()
+
+    def _shoot(self, window: object, scene: str, scenes: list[str]) -> None:
+        if scene in scenes:
+            self._settle()
+            self._save(window.grab(), scene)  # type: ignore[attr-defined]
+
+    def _save(self, picture: object, scene: str) -> None:
+        path = self._out / f"{scene}-{self._theme}-{self._language}.png"
+        picture.save(str(path))  # type: ignore[attr-defined]
+        print(path)
+
+    def _settle(self) -> None:
+        """Let what was begun be drawn."""
+        ticks: list[None] = []
+
+        def enough() -> bool:
+            ticks.append(None)
+            return len(ticks) > 6
+
+        self._wait(enough)
+
+    def _wait(self, ready: Callable[[], object]) -> None:
         """Sleep between events: a busy loop here would slow the model down."""
+        from PySide6.QtCore import QDeadlineTimer, QEventLoop, QTimer
+
         loop, timer = QEventLoop(), QTimer()
         deadline = QDeadlineTimer(REPLY_SECONDS * 1000)
-        timer.timeout.connect(lambda: loop.quit() if ready() or deadline.hasExpired() else None)
+        done: list[object] = []
+
+        def look() -> None:
+            if result := ready():
+                done.append(result)
+            if done or deadline.hasExpired():
+                loop.quit()
+
+        timer.timeout.connect(look)
         timer.start(50)
         loop.exec()
-        if not ready():
+        if not done:
             raise TimeoutError("the program did not answer")
-
-    with tempfile.TemporaryDirectory() as folder:
-        folders = Folders(Path(folder) / "data", Path(folder) / "cache")
-        folders.ensure()
-        folders.settings_file.write_text(
-            f'theme = "{theme}"\nlanguage = "{language}"\n', encoding="utf-8"
-        )
-        program = Program(application, folders, SettingsFile(folders.settings_file))
-        page = program.window.chat
-        wait_for(page.isEnabled)
-        for question in QUESTIONS[language]:
-            ended: list[object] = []
-            page.answered.connect(ended.append)
-            page.composer.set_text(question)
-            page.composer.button.click()
-            wait_for(lambda ended=ended: ended)
-        for _ in range(20):
-            application.processEvents()
-        path = IMAGES / f"chat-{theme}-{language}.png"
-        program.window.grab().save(str(path))
-        program.close()
-        print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "resources" / "i18n"
 DOMAIN = "desktop_llm"
-KEYWORDS = {"_": None, "counted": (1, 2)}
+KEYWORDS = {"_": None, "noted": None, "counted": (1, 2)}
 
 
 def compile_all() -> list[Path]:

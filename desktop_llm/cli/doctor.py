@@ -2,76 +2,46 @@
 
 import argparse
 import json
-import platform
 import sys
-import time
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from desktop_llm import __version__
 from desktop_llm.engine.client import EngineClient
-from desktop_llm.storage.library import Library
+from desktop_llm.services.diagnostics import Diagnostics, ask_worker, examine
 from desktop_llm.storage.paths import resolve_folders
-
-PACKAGES = ("PySide6_Essentials", "llama-cpp-python", "apsw", "msgspec", "jinja2")
+from desktop_llm.words import _
 
 
 def register(groups: Any) -> None:
     parser = groups.add_parser("doctor", help="check this installation")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="write it down with the logs, for a bug report"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    import psutil
-
+    """A worker that does not answer is the fault raised; what else is known is shown first."""
     folders = resolve_folders(options.data_dir)
-    memory = psutil.virtual_memory()
-    report: dict[str, Any] = {
-        "program": __version__,
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "cpu_features": _cpu_features(),
-        "memory_bytes": memory.total,
-        "memory_free_bytes": memory.available,
-        "data_folder": str(folders.data),
-        "models": [model.name for model in Library(folders).models()],
-    }
     engine = EngineClient()
     try:
-        started = time.perf_counter()
-        engine.status().result(60)
-        report["worker_round_trip_seconds"] = round(time.perf_counter() - started, 3)
-        report["worker"] = engine.hello.runtime if engine.hello else ""
+        round_trip = ask_worker(engine)
+        diagnostics = Diagnostics(folders, engine)
+        if options.save is not None:
+            diagnostics.save(options.save, round_trip)
+            said = _("The diagnostics are in “{path}”. No word of any conversation is in them.")
+            print(said.format(path=options.save), file=sys.stderr)
+        if options.json:
+            report: dict[str, Any] = asdict(examine(folders))
+            report["worker_round_trip_seconds"] = round(round_trip.seconds, 3)
+            report["worker"] = engine.hello.runtime if engine.hello else ""
+            print(json.dumps(report, ensure_ascii=False))
+        else:
+            print(diagnostics.report(round_trip, logs=False), end="")
     finally:
         engine.close()
-    if options.json:
-        print(json.dumps(report, ensure_ascii=False))
-    else:
-        for name, value in report.items():
-            print(f"{name:28} {value}")
+    if round_trip.fault is not None:
+        raise round_trip.fault
     return 0
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "missing"
-
-
-def _cpu_features() -> list[str]:
-    """Vector extensions that llama.cpp's kernels use, where the system tells."""
-    if sys.platform != "linux":
-        return []
-    wanted = {"avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "asimd", "i8mm"}
-    try:
-        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as file:
-            for line in file:
-                if line.startswith(("flags", "Features")):
-                    return sorted(wanted.intersection(line.split()))
-    except OSError:
-        pass
-    return []

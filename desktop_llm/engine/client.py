@@ -78,13 +78,18 @@ class EngineClient:
         command: Sequence[str] = WORKER_COMMAND,
         trace: Callable[[str], None] | None = None,
         back_off: Sequence[float] = BACK_OFF,
+        rotate: Callable[[Path], object] | None = None,
         hello_seconds: float = HELLO_SECONDS,
         cancel_seconds: float = CANCEL_SECONDS,
         on_model: Callable[[LoadedModel | None], None] | None = None,
     ) -> None:
-        """`on_model` hears of every change of `model`, on one of the client's threads."""
+        """`log`: where the worker's stderr goes, `rotate` what is done with it before each one.
+
+        `on_model` hears of every change of `model`, on one of the client's threads.
+        """
         self._command = command
         self._log = log
+        self._rotate = rotate
         self._trace = trace
         self._back_off = back_off
         self._hello_seconds = hello_seconds
@@ -139,6 +144,16 @@ class EngineClient:
     def worker_pid(self) -> int | None:
         process = self._process
         return process.pid if process is not None and process.exit_code is None else None
+
+    def resident_bytes(self) -> int:
+        """Memory that the worker's process holds; 0 where there is none."""
+        import psutil
+
+        pid = self.worker_pid
+        try:
+            return 0 if pid is None else int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     @property
     def hello(self) -> Hello | None:
@@ -360,14 +375,15 @@ class EngineClient:
             pause = self._back_off[self._deaths - 1]
             with self._changed:
                 self._changed.wait_for(lambda: self._closing or call.task.cancelled, timeout=pause)
+        if self._log is not None and self._rotate is not None:
+            self._rotate(self._log)
         try:
             process = WorkerProcess(
                 self._command, self._log, self._on_event, self._on_end, self._trace
             )
-        except OSError as error:
+        except EnvironmentFault:
             self._deaths += 1
-            reason = error.strerror or type(error).__name__
-            raise EnvironmentFault(FaultCode.WORKER_CRASHED, reason=reason) from error
+            raise
         with self._changed:
             self._process = process
         return process

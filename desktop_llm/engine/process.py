@@ -1,7 +1,6 @@
 """One worker process and its two pipes."""
 
 import contextlib
-import logging
 import os
 import queue
 import signal
@@ -10,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 from desktop_llm.core.engine import EXIT_REPLACE, Event, Hello, Request
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
@@ -22,9 +22,6 @@ from desktop_llm.protocol.codec import (
 )
 from desktop_llm.protocol.frames import MAX_FRAME, BrokenFrameError, read_frame, write_frame
 
-logger = logging.getLogger(__name__)
-
-LOG_LIMIT = 1_000_000  # bytes; then the log becomes the old one and a new one begins
 STOP_SECONDS = 3.0  # a worker whose pipe closed ends by itself within this, or is killed
 
 # -P: a file called json.py in the folder a person works in is no module of ours.
@@ -35,7 +32,8 @@ class WorkerProcess:
     """Spawns, speaks and listens; `on_event` and `on_end` are called on its reading thread.
 
     A pipe is full when its reader sleeps, so what is sent goes through a thread of its own: no
-    caller ever waits for the worker. Raises OSError where the process cannot be started.
+    caller ever waits for the worker. Raises WORKER_CRASHED where the system starts no process. A
+    log that cannot be written is done without.
     """
 
     def __init__(
@@ -56,16 +54,19 @@ class WorkerProcess:
         self.other_version: int | None = None  # of the protocol
         self.broke_protocol = False
         with contextlib.ExitStack() as stack:
-            errors = None if log is None else _open_log(log)
-            if errors is not None:
-                stack.callback(os.close, errors)
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl+C in a terminal is the program's to handle
-            )
+            errors = None if log is None else stack.enter_context(_appending(log))
+            try:
+                self._process = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    start_new_session=True,  # Ctrl+C in a terminal is the program's to handle
+                )
+            except OSError as error:
+                raise EnvironmentFault(
+                    FaultCode.WORKER_CRASHED, reason=error.strerror or ""
+                ) from error
         self._threads = [
             threading.Thread(target=self._listen, name="worker-events", daemon=True),
             threading.Thread(target=self._speak, name="worker-requests", daemon=True),
@@ -187,16 +188,14 @@ class WorkerProcess:
                 self._trace_to(f"{sign} {to_json(number, value)}")
 
 
-def _open_log(log: Path) -> int | None:
-    """A descriptor for the worker's stderr; None (ours, then) where there can be no log."""
+def _appending(log: Path) -> IO[bytes]:
+    """The log, opened for one more worker; where it cannot be written, what swallows it."""
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_LIMIT:
-            log.replace(log.with_suffix(".old" + log.suffix))
-        return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    except OSError as error:
-        logger.info("no log of the engine: %s", error.strerror)
-        return None
+        log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    return os.fdopen(descriptor, "wb")
 
 
 def _exit_in_words(code: int) -> str:

@@ -2,15 +2,19 @@
 
 HTML stays visible text and an image becomes its description: nothing is ever loaded (a
 `file:///dev/zero` image would hang the window, a remote one would call home).
+
+The parser is imported when it is first used: it would cost the window's start 25 ms.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 SAFE_SCHEMES = ("http", "https", "mailto")
 MOST_NESTED = 40  # levels; deeper ones are drawn as text
@@ -98,13 +102,13 @@ class StreamingParser:
         self._text.append(more)
         self._open += more
         tokens = _parser().parse(self._open)
-        starts = [token.map[0] for token in tokens if token.level == 0 and token.map]
-        last = max(starts, default=0)
-        if last == 0:
-            return (), _blocks(tokens, 0, "")[0]
-        lines = self._open.splitlines(keepends=True)
-        finished, self._open = "".join(lines[:last]), "".join(lines[last:])
-        return parse(finished), parse(self._open)
+        starts = [at for at, token in enumerate(tokens) if token.level == 0 and token.map]
+        last = starts[-1] if starts else 0
+        finished, _ = _blocks(tokens[:last], 0, "")
+        if finished:
+            first_line = (tokens[last].map or [0])[0]
+            self._open = "\n".join(self._open.split("\n")[first_line:])
+        return finished, _blocks(tokens[last:], 0, "")[0]
 
     def finish(self) -> tuple[Block, ...]:
         return parse("".join(self._text))
@@ -115,12 +119,14 @@ def plain_text(spans: Sequence[Span]) -> str:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MOST_NESTED})
     return parser.enable(["table", "strikethrough"])
 
 
-def _blocks(tokens: Sequence[Token], at: int, until: str) -> tuple[tuple[Block, ...], int]:
+def _blocks(tokens: "Sequence[Token]", at: int, until: str) -> tuple[tuple[Block, ...], int]:
     """Blocks from `tokens[at]` to the token of type `until`; the index after it."""
     found: list[Block] = []
     while at < len(tokens):
@@ -154,7 +160,7 @@ def _blocks(tokens: Sequence[Token], at: int, until: str) -> tuple[tuple[Block, 
     return tuple(found), at
 
 
-def _items(tokens: Sequence[Token], at: int) -> tuple[Items, int]:
+def _items(tokens: "Sequence[Token]", at: int) -> tuple[Items, int]:
     opening = tokens[at]
     closing = opening.type.replace("open", "close")
     start = int(opening.attrs.get("start", 1)) if closing.startswith("ordered") else None
@@ -166,7 +172,7 @@ def _items(tokens: Sequence[Token], at: int) -> tuple[Items, int]:
     return Items(start, tuple(items)), at + 1
 
 
-def _table(tokens: Sequence[Token], at: int) -> tuple[Table, int]:
+def _table(tokens: "Sequence[Token]", at: int) -> tuple[Table, int]:
     rows: list[tuple[tuple[Span, ...], ...]] = []
     cells: list[tuple[Span, ...]] = []
     align: list[str] = []
@@ -184,7 +190,7 @@ def _table(tokens: Sequence[Token], at: int) -> tuple[Table, int]:
     return Table(rows[0], tuple(rows[1:]), tuple(align)), at + 1
 
 
-def _spans(inline: Token) -> tuple[Span, ...]:
+def _spans(inline: "Token") -> tuple[Span, ...]:
     style = Span("")
     links = [""]
     found: list[Span] = []

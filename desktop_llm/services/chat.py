@@ -2,6 +2,9 @@
 
 The question is committed before the model hears of it. While the reply streams, what there is of it
 is written at least every `FLUSH_SECONDS`. However the reply ends, the message says how.
+
+A disk that fails meanwhile costs nothing that was shown: the reply goes on in memory, is given to
+the caller with the fault, stays part of its conversation, and is stored when that works again.
 """
 
 import logging
@@ -9,10 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
 from desktop_llm.core.engine import (
     Event,
     Finished,
@@ -38,7 +41,7 @@ from desktop_llm.storage.conversations import Conversations
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.4  # below the half second that a crash may cost
+FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The reply as it was stored.
-
-    `fault`: what ended it early; `notice`: what made it worse. Both carry the data for their
-    sentences.
+    """The reply. `fault`: what ended it early; `notice`: what made it worse; both with the data for
+    their sentences. `unstored`: why it is not on disk; it is tried again with the next question,
+    `store_again` and `close`.
     """
 
     reply: StoredMessage
     fault: DesktopLlmError | None = None
     notice: DesktopLlmError | None = None
+    unstored: DesktopLlmError | None = None
 
 
 ChatEvent = Asked | LoadProgress | PromptProgress | TextDelta
@@ -82,13 +85,14 @@ class ChatService:
         self._settings = settings
         self._lock = threading.Lock()
         self._running: dict[int, ReplyTask] = {}
+        self._unstored: dict[int, StoredMessage] = {}  # ended replies that are not on disk
         self._threads: set[threading.Thread] = set()
 
     def send(self, conversation: int, text: str, parent: int | None) -> ReplyTask:
         """Ask `text` after message `parent`. The task ends with the finished reply.
 
-        It fails only where the question could not be kept; a fault of the model is the state and
-        reason of the reply.
+        It fails where the question could not be kept, or is too long and stands in the draft again;
+        any other fault of the model is the state and reason of the reply.
         """
         text = clean_text(text)
         if not text.strip():
@@ -96,6 +100,7 @@ class ChatService:
         return self._start(
             conversation,
             lambda model: self._store.ask(conversation, text, parent, model),
+            new_question=True,
         )
 
     def retry(self, reply: StoredMessage) -> ReplyTask:
@@ -124,15 +129,23 @@ class ChatService:
         with self._lock:
             return bool(self._running)
 
-    def count_tokens(self, conversation: int | None, text: str) -> Task[Event, TokenCount]:
-        """Tokens of the prompt that sending `text` would make. Needs a loaded model."""
-        branch = [] if conversation is None else self._store.branch(conversation)
-        return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text)))
+    def measure(self, conversation: int | None, text: str, model: str = "") -> TokenCount | None:
+        """Tokens of the prompt that sending `text` would make. Blocks, and loads the model where
+        that is not the one loaded; None for a file that crashed when it was loaded last.
+        """
+        chosen = "" if conversation is None else self._store.get(conversation).model
+        wanted = self._models.find(chosen or model or self._settings().model)
+        if not self._models.is_loaded(wanted, self._options()):
+            if self._models.suspect() == wanted.path:
+                return None
+            self._models.load(wanted, self._options(), self._idle_seconds()).result()
+        branch = [] if conversation is None else self._branch(conversation)
+        return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text))).result()
 
-    def conversation_for(self, conversation: int | None) -> Conversation:
+    def conversation_for(self, conversation: int | None, model: str = "") -> Conversation:
         """The conversation, or a new one."""
         if conversation is None:
-            return self._store.create()
+            return self._store.create(model=model)
         return self._store.get(conversation)
 
     def conversations(self) -> list[Conversation]:
@@ -140,10 +153,33 @@ class ChatService:
 
     def open(self, conversation: int) -> tuple[Conversation, list[StoredMessage]]:
         """A conversation and the branch of it that is shown."""
-        return self._store.get(conversation), self._store.branch(conversation)
+        return self._store.get(conversation), self._branch(conversation)
+
+    def search(self, query: str) -> list[SearchHit]:
+        return self._store.search(query)
+
+    def rename(self, conversation: int, title: str) -> None:
+        self._store.rename(conversation, title)
+
+    def choose_model(self, conversation: int, model: str) -> None:
+        self._store.choose_model(conversation, model)
+
+    def delete(self, conversation: int) -> None:
+        """Put aside; `restore` brings it back until it is purged."""
+        self._store.delete(conversation)
+
+    def restore(self, conversation: int) -> None:
+        self._store.restore(conversation)
 
     def save_draft(self, conversation: int, text: str) -> None:
         self._store.save_draft(conversation, text)
+
+    def store_again(self) -> None:
+        """Write the replies that could not be written. Raises EnvironmentFault."""
+        with self._lock:
+            unstored = list(self._unstored.values())
+        for reply in unstored:
+            self._finish(reply)
 
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
@@ -153,13 +189,18 @@ class ChatService:
             task.cancel()
         for thread in threads:
             thread.join()
+        with suppress(EnvironmentFault):  # was said when it failed first
+            self.store_again()
 
     # --- inside --------------------------------------------------------------------------------
 
     def _start(
-        self, conversation: int, ask: Callable[[str], tuple[StoredMessage, StoredMessage]]
+        self,
+        conversation: int,
+        ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+        new_question: bool = False,
     ) -> ReplyTask:
-        reply = _Reply(self, conversation, ask)
+        reply = _Reply(self, conversation, ask, new_question)
         with self._lock:
             if conversation in self._running:
                 raise ProgramFault(FaultCode.BUG, detail="a reply is already being written")
@@ -173,6 +214,39 @@ class ChatService:
         with self._lock:
             self._running.pop(conversation, None)
             self._threads.discard(threading.current_thread())
+
+    def _options(self) -> LoadOptions:
+        settings = self._settings()
+        return LoadOptions(context_length=settings.context_length, threads=settings.threads or None)
+
+    def _idle_seconds(self) -> int:
+        return self._settings().idle_unload_minutes * 60
+
+    def _branch(self, conversation: int) -> list[StoredMessage]:
+        """The branch that is shown; an ended reply that could not be stored stands in it."""
+        with self._lock:
+            unstored = dict(self._unstored)
+        branch = self._store.branch(conversation)
+        return [unstored.get(message.id, message) for message in branch]
+
+    def _finish(self, reply: StoredMessage) -> None:
+        """Store how a reply ended. Raises EnvironmentFault and holds it then."""
+        with self._lock:
+            self._unstored[reply.id] = reply
+        self._store.finish(
+            reply.id,
+            reply.text,
+            reply.state,
+            reason=reply.reason,
+            finish=reply.finish,
+            stats=reply.stats,
+        )
+        with self._lock:
+            self._unstored.pop(reply.id, None)
+
+    def request(self, prompt: tuple[Message, ...]) -> GenerationRequest:
+        """How a reply is made."""
+        return GenerationRequest(messages=prompt)
 
     def _prompt(self, branch: list[StoredMessage], *more: Message) -> tuple[Message, ...]:
         system = self._settings().system_prompt.strip()
@@ -193,7 +267,9 @@ class _Reply:
         service: ChatService,
         conversation: int,
         ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+        new_question: bool,
     ) -> None:
+        self._new_question = new_question
         self._service = service
         self._conversation = conversation
         self._ask = ask
@@ -217,9 +293,12 @@ class _Reply:
 
     def _answer(self) -> Answered:
         store = self._service._store
-        name = store.get(self._conversation).model or self._service._settings().model
+        wanted = store.get(self._conversation).model or self._service._settings().model
+        name = wanted
         with suppress(EnvironmentFault):  # said below, when the question is safe
-            name = self._service._models.find(name).name
+            name = self._service._models.find(wanted).name
+        with suppress(EnvironmentFault):  # a question that cannot be stored either will say it
+            self._service.store_again()
         question, reply = self._ask(name)
         self.task.post(Asked(question, reply))
         pieces: list[str] = []
@@ -228,7 +307,7 @@ class _Reply:
         fault: DesktopLlmError | None = None
         notice: DesktopLlmError | None = None
         try:
-            self._load(name)
+            self._load(wanted)
             finished = self._generate(reply.id, pieces)
             stats, finish = finished.stats, finished.reason.value
             if finished.reason is FinishReason.CANCELLED:
@@ -238,30 +317,47 @@ class _Reply:
         except CancelledError:
             state = MessageState.STOPPED
         except DesktopLlmError as error:
+            too_long = error.code in (FaultCode.PROMPT_TOO_LONG, FaultCode.REQUEST_TOO_LARGE)
+            if too_long and self._new_question:
+                store.take_back(question.id, reply.id)  # a draft again: it can be shortened
+                raise
             state, fault = MessageState.INTERRUPTED, error
             logger.info("a reply ended early: %s", error.code.value)
-        store.finish(
-            reply.id,
-            "".join(pieces),
-            state,
+        ended = replace(
+            reply,
+            text=clean_text("".join(pieces)),
+            state=state,
             reason="" if fault is None else fault.code.value,
             finish=finish,
             stats=stats,
         )
-        return Answered(store.message(reply.id), fault, notice)
+        return Answered(ended, fault, notice, self._finish(ended))
 
-    def _load(self, name: str) -> None:
+    def _finish(self, ended: StoredMessage) -> DesktopLlmError | None:
+        """Store the end, at the second attempt if need be. Returns why it is not stored."""
+        try:
+            try:
+                self._service._finish(ended)
+            except EnvironmentFault as fault:
+                logger.info("a reply is stored at the second attempt: %s", fault.code.value)
+                time.sleep(FLUSH_SECONDS)
+                self._service._finish(ended)
+        except DesktopLlmError as fault:
+            logger.info("a reply could not be stored: %s", fault.code.value)
+            return fault
+        except Exception as error:
+            logger.exception("a reply could not be stored")
+            return ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}")
+        return None
+
+    def _load(self, wanted: str) -> None:
         """Load the model wanted unless it is the one loaded."""
-        service, settings = self._service, self._service._settings()
-        model = service._models.find(name)
-        loaded = service._models.current()
-        if loaded is not None and loaded.path == model.path:
+        service = self._service
+        model, options = service._models.find(wanted), service._options()
+        if service._models.is_loaded(model, options):
             return
-        options = LoadOptions(
-            context_length=settings.context_length, threads=settings.threads or None
-        )
         task: Task[Event, LoadedModel] = self._watch(
-            service._models.load(model, options, settings.idle_unload_minutes * 60)
+            service._models.load(model, options, service._idle_seconds())
         )
         for event in task.wait_events():
             if isinstance(event, LoadProgress):
@@ -270,10 +366,10 @@ class _Reply:
 
     def _generate(self, reply: int, pieces: list[str]) -> Finished:
         service = self._service
-        branch = service._store.branch(self._conversation)
+        branch = service._branch(self._conversation)
         prompt = service._prompt([stored for stored in branch if stored.id != reply])
         news = threading.Event()
-        task = self._watch(service._engine.generate(GenerationRequest(messages=prompt)))
+        task = self._watch(service._engine.generate(service.request(prompt)))
         task.set_wake(news.set)
         flushed = time.monotonic()
         unsaved = False
@@ -291,8 +387,17 @@ class _Reply:
                 finished: Finished = task.result()
                 return finished
             if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
-                service._store.flush(reply, "".join(pieces))
-                flushed, unsaved = time.monotonic(), False
+                unsaved = not self._flush(reply, "".join(pieces))
+                flushed = time.monotonic()
+
+    def _flush(self, reply: int, text: str) -> bool:
+        """A disk that fails now may work again before the reply ends; its end will tell."""
+        try:
+            self._service._store.flush(reply, text)
+        except EnvironmentFault as fault:
+            logger.info("a partial reply could not be stored: %s", fault.code.value)
+            return False
+        return True
 
     def _watch(self, task: Task[Event, Any]) -> Task[Event, Any]:
         """From now on a cancel goes to this engine call."""

@@ -27,26 +27,37 @@ class ModelService:
         self._engine = engine
         self._marker = None if marker is None else LoadMarker(marker)
         self._headers: dict[str, tuple[tuple[int, int], Header]] = {}
+        self._options: LoadOptions | None = None  # that the last load was asked with
 
     def installed(self) -> list[InstalledModel]:
-        """Every usable model file; those with a broken header are left out."""
-        models = []
+        """Every usable model file."""
+        return [model for model, fault in self.survey() if fault is None]
+
+    def survey(self) -> list[tuple[InstalledModel, EnvironmentFault | None]]:
+        """Every model file, and why it cannot be used where it cannot."""
+        found: list[tuple[InstalledModel, EnvironmentFault | None]] = []
         for model in self._library.models():
             try:
-                models.append(self._described(model))
-            except EnvironmentFault:
-                continue
-        return models
+                found.append((self._described(model), None))
+            except EnvironmentFault as fault:
+                found.append((model, fault))
+        return found
 
     def find(self, name: str) -> InstalledModel:
         """By name or path, its header checked. Raises EnvironmentFault."""
         return self._described(self._library.find(name))
+
+    def is_loaded(self, model: InstalledModel, options: LoadOptions) -> bool:
+        """That file, with these options."""
+        loaded = self._engine.model
+        return loaded is not None and loaded.path == model.path and self._options == options
 
     def load(
         self, model: InstalledModel, options: LoadOptions, idle_unload_seconds: int = 0
     ) -> Task[Event, LoadedModel]:
         """Start loading. Raises EnvironmentFault: a broken header, or too little memory."""
         self._check_memory(model.path, options)
+        self._options = options
         marker = self._marker
         if marker is not None:
             marker.begin(model.path)
@@ -59,9 +70,9 @@ class ModelService:
         return self._engine.model
 
     def suspect(self) -> str:
-        """Path of the model that did not survive its last loading; empty where all is well.
+        """The file that crashed when it was loaded last, also before this start; else empty.
 
-        Do not load it by itself. A person may: that it then loads clears it.
+        Not to be loaded unasked. That it loads when a person asks for it clears it.
         """
         return "" if self._marker is None else self._marker.suspect
 

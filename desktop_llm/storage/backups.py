@@ -1,12 +1,14 @@
 """Whole copies of the database: daily, before a migration, when asked; and the way back.
 
 A backup is written beside its final name, synced and renamed: one that is listed is complete.
+Whatever happens on the way back, the old database is in its place until the new one is.
 """
 
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,14 @@ import apsw
 from desktop_llm.core.conversations import Backup
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.storage.database import Database, check, faults_of
+from desktop_llm.storage.disk import disk_faults, sync
 
 KEPT_DAILY = 7
+PART = ".part"
+SALVAGED = f"salvaged{PART}"
 _STAMP = "%Y%m%d-%H%M%S-%f"
 _TABLES = ("conversations", "messages")
+_LOGS = ("-wal", "-journal")  # beside a database that was not closed
 
 
 class Backups:
@@ -46,13 +52,33 @@ class Backups:
 
     def create(self, cause: str) -> Backup:
         """Copy the database as it is now; others may go on writing. Raises EnvironmentFault."""
+        made = self._create(cause, lambda: True)
+        assert made is not None
+        return made
+
+    def daily(
+        self, now: float | None = None, go_on: Callable[[], bool] = lambda: True
+    ) -> Backup | None:
+        """One a day, the newest `KEPT_DAILY` kept. It ends early once `go_on` says no."""
+        today = datetime.fromtimestamp(time.time() if now is None else now, UTC).date()
+        daily = [backup for backup in self.all() if backup.cause == "daily"]
+        if daily and datetime.fromtimestamp(daily[0].created, UTC).date() == today:
+            return None
+        made = self._create("daily", go_on)
+        if made is not None:
+            for old in daily[KEPT_DAILY - 1 :]:
+                _erase(Path(old.path))
+        return made
+
+    def _create(self, cause: str, go_on: Callable[[], bool]) -> Backup | None:
         target = self._name(cause)
-        temporary = target.with_suffix(".part")
+        temporary = target.with_suffix(PART)
         with faults_of(temporary):
             try:
                 source = apsw.Connection(str(self._database), flags=apsw.SQLITE_OPEN_READONLY)
                 try:
-                    _copy(source, temporary)
+                    if not _copy(source, temporary, go_on):
+                        return None
                 finally:
                     source.close()
                 _place(temporary, target)
@@ -60,16 +86,18 @@ class Backups:
                 temporary.unlink(missing_ok=True)
         return self.all()[0]
 
-    def daily(self, now: float | None = None) -> Backup | None:
-        """One a day, the newest `KEPT_DAILY` kept."""
-        today = datetime.fromtimestamp(time.time() if now is None else now, UTC).date()
-        daily = [backup for backup in self.all() if backup.cause == "daily"]
-        if daily and datetime.fromtimestamp(daily[0].created, UTC).date() == today:
-            return None
-        made = self.create("daily")
-        for old in daily[KEPT_DAILY - 1 :]:
-            Path(old.path).unlink(missing_ok=True)
-        return made
+    def sweep(self, before: float) -> int:
+        """Erase what a crash left half made before that time; the younger may be in the making."""
+        parts = list(self._folder.glob(f"*{PART}*"))
+        for name in (self._database.with_suffix(PART).name, SALVAGED):
+            parts += self._database.parent.glob(f"{name}*")
+        old = []
+        for path in parts:
+            with suppress(OSError):
+                if path.lstat().st_mtime < before:
+                    path.unlink()
+                    old.append(path)
+        return len(old)
 
     def expire(self, before: float) -> int:
         """Erase those made before that time (seconds since the epoch): what was deleted since
@@ -77,7 +105,7 @@ class Backups:
         """
         old = [backup for backup in self.all() if backup.created < before]
         for backup in old:
-            Path(backup.path).unlink(missing_ok=True)
+            _erase(Path(backup.path))
         return len(old)
 
     def restore(self, backup: Backup, cause: str = "replaced") -> None:
@@ -85,18 +113,17 @@ class Backups:
 
         Raises DATABASE_DAMAGED if the backup is not sound; nothing is changed then.
         """
-        source = Path(backup.path)
+        source, temporary = Path(backup.path), self._database.with_suffix(PART)
         with faults_of(source):
             connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
             try:
                 check(connection, source)
+                _copy(connection, temporary)  # with what its log holds
             finally:
                 connection.close()
-        temporary = self._database.with_suffix(".part")
+                Path(f"{source}-shm").unlink(missing_ok=True)
         with faults_of(self._database):
-            shutil.copyfile(source, temporary)
-            temporary.chmod(0o600)
-            self._put_aside(cause)
+            self._keep(cause)
             _place(temporary, self._database)
 
     def salvage(self) -> int:
@@ -105,7 +132,7 @@ class Backups:
         The damaged file is kept as a backup. Returns how many messages were saved. Raises
         DATABASE_DAMAGED if there is none.
         """
-        temporary = self._database.with_name("salvaged.part")
+        temporary = self._database.with_name(SALVAGED)
         temporary.unlink(missing_ok=True)
         fresh = Database(temporary)
         try:
@@ -116,52 +143,80 @@ class Backups:
             temporary.unlink()
             raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(self._database))
         with faults_of(self._database):
-            self._put_aside("damaged")
+            self._keep("damaged")
             _place(temporary, self._database)
         return saved
 
-    def _put_aside(self, cause: str) -> None:
-        """Keep the file and its log under one name: both are needed to read it."""
-        if self._database.exists():
-            kept = self._name(cause)
-            for suffix in ("", "-wal"):
-                part = Path(f"{self._database}{suffix}")
-                if part.exists():
-                    part.replace(f"{kept}{suffix}")
-        Path(f"{self._database}-shm").unlink(missing_ok=True)
+    def _keep(self, cause: str) -> None:
+        """Give what is there a second name among the backups, and its log one too: both are
+        needed to read it. The log may not stay: SQLite would play it into the next database.
+        """
+        if not self._database.exists():
+            return
+        _take_log_in(self._database)
+        kept = self._name(cause)
+        for suffix in ("", *_LOGS):
+            path = Path(f"{self._database}{suffix}")
+            if path.exists():
+                _link(path, Path(f"{kept}{suffix}"))
+        for suffix in (*_LOGS, "-shm"):
+            Path(f"{self._database}{suffix}").unlink(missing_ok=True)
 
     def _name(self, cause: str) -> Path:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with disk_faults(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(UTC).strftime(_STAMP)
         return self._folder / f"conversations_{stamp}_{cause}.db"
 
 
-def _copy(source: apsw.Connection, target: Path) -> None:
+def _take_log_in(database: Path) -> None:
+    """So that the file alone is the whole, if it is sound; a damaged one stays as it is."""
+    with suppress(apsw.Error, EnvironmentFault):
+        connection = apsw.Connection(str(database))
+        try:
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            check(connection, database)
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        finally:
+            connection.close()
+
+
+def _erase(backup: Path) -> None:
+    for suffix in ("", *_LOGS, "-shm"):
+        Path(f"{backup}{suffix}").unlink(missing_ok=True)
+
+
+def _link(path: Path, kept: Path) -> None:
+    try:
+        kept.hardlink_to(path)
+    except OSError:  # some file systems know no second names
+        shutil.copy2(path, kept)
+
+
+def _copy(source: apsw.Connection, target: Path, go_on: Callable[[], bool] = lambda: True) -> bool:
+    """False where `go_on` said no. What others write meanwhile does not make it begin again."""
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_CREAT | os.O_RDWR, 0o600))
+    source.execute("BEGIN")
+    source.execute("SELECT 1 FROM sqlite_schema").fetchall()
     copy = apsw.Connection(str(target))
     try:
         with copy.backup("main", source, "main") as running:
             while not running.done:
+                if not go_on():
+                    return False
                 running.step(256)
         copy.execute("PRAGMA journal_mode = DELETE").fetchall()
     finally:
         copy.close()
+        source.execute("ROLLBACK")
+    return True
 
 
 def _place(temporary: Path, target: Path) -> None:
-    for path in (temporary, target.parent):
-        if path.is_dir() and os.name != "posix":
-            continue  # Windows cannot sync a folder
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            if path == temporary:
-                os.fsync(descriptor)
-                temporary.replace(target)
-            else:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync(temporary)
+    temporary.replace(target)
+    sync(target.parent)
 
 
 def _salvage(damaged: Path, into: apsw.Connection) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
+from desktop_llm.core.errors import FaultCode, ProgramFault
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.core.text import clean_text
@@ -16,6 +17,7 @@ from desktop_llm.storage.database import Database
 from desktop_llm.storage.search_text import match_query, spaced
 
 TITLE_LENGTH = 60  # characters
+ERASED_AT_ONCE = 20  # messages in one transaction, some 100 ms
 EXCERPT_LENGTH = 80  # characters, about
 
 _CONVERSATION = "id, title, model, leaf, draft, created, changed"
@@ -56,12 +58,13 @@ class Conversations:
         title, now = clean_text(title), time.time()
 
         def insert(connection: apsw.Connection) -> int:
+            number = _new_id(connection, "conversations")
             connection.execute(
-                "INSERT INTO conversations (sequence, title, model, created, changed)"
-                " VALUES ((SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
-                (title, model, now, now),
+                "INSERT INTO conversations (id, sequence, title, model, created, changed)"
+                " VALUES"
+                " (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
+                (number, title, model, now, now),
             )
-            number = connection.last_insert_rowid()
             _index_title(connection, number, title)
             return number
 
@@ -124,20 +127,83 @@ class Conversations:
         self._execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (conversation,))
 
     def purge(self, before: float) -> int:
-        """Erase what was deleted before that time (seconds since the epoch), index rows too."""
+        """Erase what was deleted before that time (seconds since the epoch)."""
+        gone = self._rows("SELECT id FROM conversations WHERE deleted < ?", (before,))
+        for (conversation,) in gone:
+            self._erase(conversation)
+        if gone:
+            self._database.tidy()
+        return len(gone)
 
-        def erase(connection: apsw.Connection) -> int:
-            gone = "SELECT id FROM conversations WHERE deleted < ?"
+    def erase(self, conversation: int) -> None:
+        """End it now: messages, draft, index rows, and what of them stands in the log. Backups
+        keep it until they expire.
+        """
+        values = (0.0, conversation)  # should this be cut off, the next `purge` goes on with it
+        self._execute("UPDATE conversations SET deleted = ? WHERE id = ?", values)
+        self._erase(conversation)
+        self._database.tidy()
+
+    def _erase(self, conversation: int) -> None:
+        """In small steps, so that a reply which is being written is not held up."""
+        rows = self._rows("SELECT id FROM messages WHERE conversation = ?", (conversation,))
+        for start in range(0, len(rows), ERASED_AT_ONCE):
+            part = tuple(number for (number,) in rows[start : start + ERASED_AT_ONCE])
+            marks = ", ".join("?" * len(part))
+            self._execute(f"DELETE FROM message_text WHERE rowid IN ({marks})", part, durable=False)
+
+        def end(connection: apsw.Connection) -> None:
             connection.execute(
                 "DELETE FROM message_text WHERE rowid IN"
-                f" (SELECT id FROM messages WHERE conversation IN ({gone}))",
-                (before,),
+                " (SELECT id FROM messages WHERE conversation = ?)",
+                (conversation,),
             )
-            connection.execute(f"DELETE FROM title_text WHERE rowid IN ({gone})", (before,))
-            connection.execute("DELETE FROM conversations WHERE deleted < ?", (before,))
-            return connection.changes()
+            connection.execute("DELETE FROM title_text WHERE rowid = ?", (conversation,))
+            connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
-        return self._database.write(erase)
+        self._database.write(end)
+
+    def take_back(self, question: int, reply: int) -> Conversation:
+        """Undo `ask`: both messages go, the question stands in the draft again, before what was
+        written there since. Whoever wrote the reply must have ended.
+
+        Raises KeyError where they are no such pair, ProgramFault where more hangs on them.
+        """
+
+        def undo(connection: apsw.Connection) -> int:
+            rows: list[Any] = connection.execute(
+                "SELECT conversation, parent, text FROM messages WHERE id = ? AND role = 'user'"
+                " AND EXISTS (SELECT 1 FROM messages AS r WHERE r.id = ? AND r.parent = ?)",
+                (question, reply, question),
+            ).fetchall()
+            if not rows:
+                raise KeyError(question)
+            conversation, parent, text = rows[0]
+            if connection.execute(
+                "SELECT 1 FROM messages WHERE parent IN (?, ?) AND id <> ?",
+                (question, reply, reply),
+            ).fetchall():
+                raise ProgramFault(FaultCode.BUG, detail="the question has other replies")
+            connection.execute("DELETE FROM message_text WHERE rowid IN (?, ?)", (question, reply))
+            connection.execute("DELETE FROM messages WHERE id IN (?, ?)", (question, reply))
+            connection.execute(
+                "UPDATE conversations SET leaf = ?,"
+                " draft = CASE draft WHEN '' THEN ? ELSE ? || char(10, 10) || draft END"
+                " WHERE id = ?",
+                (parent, text, text, conversation),
+            )
+            if parent is None:
+                connection.execute(  # the next question names it
+                    "UPDATE conversations SET title = '' WHERE id = ? AND title = ?"
+                    " AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?)",
+                    (conversation, title_of(text), conversation),
+                )
+                if connection.changes():
+                    _index_title(connection, conversation, "")
+            number: int = conversation
+            return number
+
+        return self.get(self._database.write(undo))
 
     def add(
         self,
@@ -205,7 +271,8 @@ class Conversations:
                 " WHERE id = ?",
                 (text, state.value, reason, finish, measured, message),
             )
-            _index_message(connection, message, text)
+            if connection.changes():  # it may have been erased meanwhile
+                _index_message(connection, message, text)
 
         self._database.write(update)
 
@@ -254,12 +321,12 @@ def _insert(
     model: str,
 ) -> int:
     text, now = clean_text(text), time.time()
+    number = _new_id(connection, "messages")
     connection.execute(
-        "INSERT INTO messages (conversation, parent, role, text, state, created, model)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (conversation, parent, role.value, text, state.value, now, model),
+        "INSERT INTO messages (id, conversation, parent, role, text, state, created, model)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, conversation, parent, role.value, text, state.value, now, model),
     )
-    number = connection.last_insert_rowid()
     if state is not MessageState.STREAMING:
         _index_message(connection, number, text)
     connection.execute(
@@ -274,6 +341,17 @@ def _insert(
         )
         if connection.changes():
             _index_title(connection, conversation, title)
+    return number
+
+
+def _new_id(connection: apsw.Connection, table: str) -> int:
+    """One that was never given, also where something was erased or put back since."""
+    rows: list[Any] = connection.execute(
+        f"UPDATE given_ids SET last = 1 + max(last, (SELECT coalesce(max(id), 0) FROM {table}))"
+        " WHERE kind = ? RETURNING last",
+        (table,),
+    ).fetchall()
+    number: int = rows[0][0]
     return number
 
 

@@ -2,10 +2,11 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.storage.disk import disk_faults
 
 NAME = "window.lock"
 
@@ -19,22 +20,16 @@ class InstanceLock:
 
     def acquire(self) -> bool:
         """False where another process holds it. Raises EnvironmentFault for a read-only folder."""
-        try:
+        with disk_faults(self._path.parent):
             file = self._path.open("a+", encoding="ascii")
-        except OSError as error:
-            raise EnvironmentFault(
-                FaultCode.DATA_FOLDER_READ_ONLY,
-                path=str(self._path.parent),
-                reason=error.strerror or "",
-            ) from error
         try:
             _lock(file)
         except OSError:
             file.close()
             return False
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # a full disk: the lock holds without the number
+            file.truncate(0)
+            os.write(file.fileno(), str(os.getpid()).encode("ascii"))
         self._file = file
         return True
 

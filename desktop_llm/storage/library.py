@@ -20,7 +20,8 @@ class Library:
         starter = find_starter()
         found = [] if starter is None else [starter]
         if self._folders.models.is_dir():
-            found += [_linked(path) for path in sorted(self._folders.models.glob("*.gguf"))]
+            files = sorted(self._folders.models.glob("*.gguf"))
+            found += [_linked(path) for path in files if path.is_file()]  # no link into nothing
         return found
 
     def find(self, name: str) -> InstalledModel:

@@ -37,4 +37,19 @@ CREATE VIRTUAL TABLE message_text USING fts5(text, tokenize = 'unicode61');
 CREATE VIRTUAL TABLE title_text USING fts5(text, tokenize = 'unicode61');
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("conversations", _CONVERSATIONS),)
+# A number is given once: what still writes to something erased must not reach something new.
+# What is erased leaves the index's pages too, not only its lists ('optimize' once for what is old).
+_ERASING = """
+CREATE TABLE given_ids (kind TEXT PRIMARY KEY, last INTEGER NOT NULL);
+INSERT INTO given_ids SELECT 'messages', coalesce(max(id), 0) FROM messages;
+INSERT INTO given_ids SELECT 'conversations', coalesce(max(id), 0) FROM conversations;
+INSERT INTO message_text (message_text, rank) VALUES ('secure-delete', 1);
+INSERT INTO title_text (title_text, rank) VALUES ('secure-delete', 1);
+INSERT INTO message_text (message_text) VALUES ('optimize');
+INSERT INTO title_text (title_text) VALUES ('optimize');
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("conversations", _CONVERSATIONS),
+    ("erasing", _ERASING),
+)

@@ -1,18 +1,18 @@
-"""The settings file: TOML, only what differs from the defaults, a person's comments kept."""
+"""The settings file: TOML, only what differs from the defaults, a person's comments kept.
 
-import os
-import tempfile
+It is read by the standard library; tomlkit, which keeps comments, is imported for writing alone.
+"""
+
 import threading
+import tomllib
 from dataclasses import asdict, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.settings import Settings, valid
+from desktop_llm.storage.disk import write_atomically
 
 
 class SettingsFile:
@@ -26,8 +26,8 @@ class SettingsFile:
         self._path = path
         self._lock = threading.Lock()
         self.fault: EnvironmentFault | None = None
-        self._document = self._read()
-        self._current = _settings(self._document)
+        self._text = ""  # of the file, as it was read or written last
+        self._current = self._read()
 
     @property
     def current(self) -> Settings:
@@ -41,14 +41,20 @@ class SettingsFile:
 
     def save(self) -> None:
         """Write what differs from the defaults. Raises EnvironmentFault."""
+        import tomlkit
+
         with self._lock:
+            document = tomlkit.parse(self._text)
+            given = document.unwrap()
             defaults = asdict(Settings())
             for name, value in asdict(self._current).items():
                 if value != defaults[name]:
-                    self._document[name] = value.value if isinstance(value, Enum) else value
-                elif valid(name, self._document.unwrap().get(name)):
-                    self._document.pop(name, None)
-            write_atomically(self._path, tomlkit.dumps(self._document))
+                    document[name] = value.value if isinstance(value, Enum) else value
+                elif valid(name, given.get(name)):
+                    document.pop(name, None)
+            text = tomlkit.dumps(document)
+            write_atomically(self._path, text)
+            self._text = text
 
     def change(self, **values: Any) -> Settings:
         """`set` and `save`."""
@@ -56,12 +62,13 @@ class SettingsFile:
         self.save()
         return changed
 
-    def _read(self) -> tomlkit.TOMLDocument:
+    def _read(self) -> Settings:
         try:
-            return tomlkit.parse(self._path.read_text(encoding="utf-8"))
+            text = self._path.read_text(encoding="utf-8")
+            settings = _settings(tomllib.loads(text))
         except FileNotFoundError:
-            return tomlkit.document()
-        except (TOMLKitError, UnicodeDecodeError, OSError) as error:
+            return Settings()
+        except (ValueError, OSError) as error:  # no TOML, no UTF-8, not readable
             kept = _free_name(self._path.with_suffix(".broken.toml"))
             try:
                 self._path.rename(kept)
@@ -70,29 +77,22 @@ class SettingsFile:
             self.fault = EnvironmentFault(
                 FaultCode.SETTINGS_BROKEN, path=str(kept), reason=str(error).partition("\n")[0]
             )
-            return tomlkit.document()
+            return Settings()
+        self._text = text
+        return settings
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """The old file or the new one, never a half of it. Raises EnvironmentFault."""
-    temporary = ""
+def peek(path: Path) -> Settings | None:
+    """What the file says now; None where it cannot be read. It stays as it is, even broken."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise EnvironmentFault(
-            FaultCode.DATA_FOLDER_READ_ONLY, path=str(path.parent), reason=error.strerror or ""
-        ) from error
+        return _settings(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Settings()
+    except (ValueError, OSError):
+        return None
 
 
-def _settings(document: tomlkit.TOMLDocument) -> Settings:
-    given = document.unwrap()
+def _settings(given: dict[str, Any]) -> Settings:
     values = {}
     for declared in fields(Settings):
         if declared.name in given and valid(declared.name, given[declared.name]):

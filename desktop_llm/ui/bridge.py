@@ -5,7 +5,7 @@ Nothing else in the window starts a thread or touches a widget from one.
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -28,6 +28,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._posted.connect(_call, Qt.ConnectionType.QueuedConnection)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="window-work")
+        self._work: set[Future[None]] = set()
         self._closed = False
 
     def post(self, call: Callable[[], object]) -> None:
@@ -56,7 +57,8 @@ class Bridge(QObject):
                 self.post(lambda: on_success(result))
 
         if not self._closed:
-            self._pool.submit(job)
+            self._work = {future for future in self._work if not future.done()}
+            self._work.add(self._pool.submit(job))
 
     def follow(
         self,
@@ -86,6 +88,15 @@ class Bridge(QObject):
 
         timer.timeout.connect(drain)
         task.set_wake(lambda: self.post(timer.start))
+
+    def drain(self) -> None:
+        """Wait for the work that was given so far. Not on the window's thread."""
+        wait(set(self._work))
+
+    def retire(self) -> None:
+        """What runs goes on to its end; its results are no longer shown."""
+        self._closed = True
+        self._pool.shutdown(wait=False)
 
     def close(self) -> None:
         """Wait for the work that runs; its results are no longer shown."""

@@ -1,6 +1,8 @@
-"""Icons of QtAwesome's Phosphor set, drawn from its font.
+"""The program's own icon, and those of QtAwesome's Phosphor set, drawn from its font in the
+palette's colours.
 
-The font file is taken without importing qtawesome: that costs 0.2 s of the window's start.
+The font file is taken without importing qtawesome: that costs 0.2 s of the window's start. Icons
+are drawn when they are painted, so that another theme recolours them by itself.
 """
 
 import json
@@ -8,33 +10,62 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPainter, QPixmap
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import (
+    QFont,
+    QFontDatabase,
+    QGuiApplication,
+    QIcon,
+    QIconEngine,
+    QPainter,
+    QPalette,
+    QPixmap,
+)
 
-SIZES = (16, 20, 32, 40, 64)  # pixels: both sizes at scale 1 and 2, and a large one
+from desktop_llm.resources import resource
+
+Role = QPalette.ColorRole
 
 
-def icon(name: str, colour: str) -> QIcon:
+def app_icon() -> QIcon:
+    """The program's mark, drawn at whatever size is asked for, by Qt's plugin for SVG.
+
+    QtSvg is not imported: the plugin takes 2 to 4 ms once, where the module would add its own.
+    """
+    return QIcon(str(resource("icons", "desktop-llm.svg")))
+
+
+class _Glyph(QIconEngine):
+    def __init__(self, character: str, role: Role) -> None:
+        super().__init__()
+        self._character = character
+        self._role = role
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        group = QPalette.ColorGroup
+        chosen = group.Disabled if mode is QIcon.Mode.Disabled else group.Active
+        role = Role.Accent if state is QIcon.State.On else self._role
+        font = QFont(_font()[0])
+        font.setPixelSize(rect.height())
+        painter.setFont(font)
+        painter.setPen(QGuiApplication.palette().color(chosen, role))
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, self._character)
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        picture = QPixmap(size)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        self.paint(painter, QRect(0, 0, size.width(), size.height()), mode, state)
+        painter.end()
+        return picture
+
+    def clone(self) -> QIconEngine:
+        return _Glyph(self._character, self._role)
+
+
+def icon(name: str, role: Role = Role.ButtonText) -> QIcon:
     """An icon by its Phosphor name, e.g. `gear`. Raises KeyError for an unknown one."""
-    made = QIcon()
-    for size in SIZES:
-        made.addPixmap(pixmap(name, colour, size))
-    return made
-
-
-@cache
-def pixmap(name: str, colour: str, size: int) -> QPixmap:
-    family, characters = _font()
-    picture = QPixmap(size, size)
-    picture.fill(Qt.GlobalColor.transparent)
-    font = QFont(family)
-    font.setPixelSize(size)
-    painter = QPainter(picture)
-    painter.setFont(font)
-    painter.setPen(QColor(colour))
-    painter.drawText(QRect(0, 0, size, size), Qt.AlignmentFlag.AlignCenter, characters[name])
-    painter.end()
-    return picture
+    return QIcon(_Glyph(_font()[1][name], role))
 
 
 @cache

@@ -94,43 +94,85 @@ def _palette(tokens: Tokens) -> QPalette:
         (roles.HighlightedText, tokens.text), (roles.PlaceholderText, tokens.muted),
         (roles.ToolTipBase, tokens.surface), (roles.ToolTipText, tokens.text),
         (roles.Link, tokens.accent), (roles.Mid, tokens.border), (roles.Accent, tokens.accent),
+        (roles.BrightText, tokens.danger),
     ):  # fmt: skip
         palette.setColor(role, QColor(colour))
     disabled = QPalette.ColorGroup.Disabled
-    for role in (roles.Text, roles.ButtonText, roles.WindowText):
+    for role in (roles.Text, roles.ButtonText, roles.WindowText, roles.Accent):
         palette.setColor(disabled, role, QColor(tokens.muted))
     return palette
 
 
 _STYLE = Template("""
 QToolTip { border: 1px solid $border; padding: 4px 8px; background: $surface; color: $text; }
-QPushButton { border: 1px solid $border; border-radius: 6px; padding: 4px 12px;
+QPushButton { border: 1px solid $border; border-radius: 6px; padding: 3px 12px;
   background: $surface; min-height: ${control}px; }
 QPushButton:hover { background: $hover; }
-QPushButton:focus, QToolButton:focus { border: 2px solid $accent; }
-QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent; }
+QPushButton:focus { border: 2px solid $accent; padding: 2px 11px; }
+QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent;
+  font-weight: 600; }
 QPushButton[primary="true"]:focus { border: 2px solid $text; }
-QPushButton:disabled { color: $muted; background: $window; border-color: $border; }
-QToolButton { border: 2px solid transparent; border-radius: 6px; padding: 4px; }
+QPushButton:disabled, QPushButton[primary="true"]:disabled { color: $muted; background: $window;
+  border-color: $border; font-weight: 400; }
+QPushButton#model { border-color: transparent; background: transparent; }
+QPushButton#model:hover { background: $hover; }
+QPushButton#model:focus { border-color: $accent; }
+QPushButton#chip { border-radius: ${chip}px; padding: 3px 14px; }
+QToolButton { border: 2px solid transparent; border-radius: 6px; padding: 2px; }
 QToolButton:hover { background: $hover; }
+QToolButton:focus { border-color: $accent; }
 QToolButton:checked { background: $tint; }
-QListView { background: $window; border: none; outline: none; }
+QListView { background: transparent; border: none; outline: none; }
 QListView::item { border: 2px solid transparent; border-radius: 6px; padding: 4px 8px; }
 QListView::item:hover { background: $hover; }
 QListView::item:selected { background: $tint; color: $text; }
 QListView:focus::item:selected { border-color: $accent; }
+QListView QLineEdit { min-height: 0; padding: 0 6px; border-radius: 4px; }
 QLineEdit, QComboBox, QSpinBox { border: 1px solid $border; border-radius: 6px;
-  padding: 4px 8px; background: $surface; min-height: ${control}px; }
-QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; }
+  padding: 3px 8px; background: $surface; min-height: ${control}px; }
+QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; padding: 2px 7px; }
+QComboBox::drop-down { border: none; width: 24px; }
+QSpinBox QLineEdit { border: none; padding: 0 0 0 6px; background: transparent; }
+QSpinBox::up-button, QSpinBox::down-button { border: none; background: transparent; width: 28px; }
+QSpinBox::up-arrow, QSpinBox::down-arrow { width: 0; height: 0; }
+QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 4px;
+  selection-background-color: $tint; selection-color: $text; }
+QPlainTextEdit { border: 1px solid $border; border-radius: 6px; padding: 4px;
+  background: $surface; }
+QPlainTextEdit:focus { border: 2px solid $accent; padding: 3px; }
+QProgressBar { border: none; border-radius: 2px; background: $border; max-height: 4px; }
+QProgressBar::chunk { border-radius: 2px; background: $accent; }
+QMenu { border: 1px solid $border; background: $surface; padding: 4px; }
+QMenu::item { padding: 5px 24px 5px 10px; border-radius: 4px; }
+QMenu::item:selected { background: $hover; color: $text; }
+QMenu::item:disabled { color: $muted; }
+QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
+QScrollBar { background: transparent; width: 12px; height: 12px; margin: 0; }
+QScrollBar::handle { background: $border; border-radius: 4px; margin: 2px; min-height: 32px; }
+QScrollBar::handle:hover { background: $muted; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QFrame#composer { border: 1px solid $border; border-radius: 10px; background: $surface; }
 QFrame#composer[active="true"] { border: 2px solid $accent; }
-QFrame#composer QPlainTextEdit { border: none; background: transparent; }
+QFrame#composer QPlainTextEdit { border: none; padding: 0; background: transparent; }
+QFrame#rail { background: $window; border: none; border-right: 1px solid $border; }
 QWidget#sidebar { background: $window; }
-QFrame#page { background: $surface; }
+QFrame#page { background: $surface; border: none; }
+QFrame#card { background: $tint; border: none; border-radius: 10px; }
+QFrame#fault { background: $tint; border: 1px solid $danger; border-radius: 10px; }
+QFrame#toast { background: $surface; border: 1px solid $border; border-radius: 10px; }
+QFrame#picker { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QStatusBar { border-top: 1px solid $border; color: $muted; }
+QStatusBar::item { border: none; }
 QStatusBar QLabel, QLabel[muted="true"] { color: $muted; }
+QLabel[small="true"] { color: $muted; font-size: ${small}px; }
+QLabel[strong="true"] { font-weight: 600; }
 QLabel[danger="true"] { color: $danger; }
 QLabel[heading="true"] { font-size: ${heading}px; font-weight: 600; }
+QLabel[title="true"] { font-size: ${title}px; font-weight: 600; }
+QLabel[section="true"] { font-size: ${section}px; font-weight: 600; }
+QLabel[keys="true"] { color: $muted; border: 1px solid $border; border-radius: 4px;
+  padding: 1px 6px; background: $window; }
 QSplitter::handle { background: $border; }
 """)
 
@@ -138,4 +180,6 @@ QSplitter::handle { background: $border; }
 def _style_sheet(tokens: Tokens, font_size: int) -> str:
     colours = {name: getattr(tokens, name) for name in Tokens.__slots__}
     ratio = font_size / BASE_SIZE
-    return _STYLE.substitute(colours, heading=round(20 * ratio), control=round(20 * ratio))
+    sizes = {"small": 12, "section": 15, "heading": 20, "title": 26, "control": 20, "chip": 14}
+    scaled = {name: round(size * ratio) for name, size in sizes.items()}
+    return _STYLE.substitute(colours, **scaled)

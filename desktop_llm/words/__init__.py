@@ -20,6 +20,11 @@ def _(text: str) -> str:
     return _current.gettext(text)
 
 
+def noted(text: str) -> str:
+    """Marks a text for the catalogue where it is declared; `_` translates it when it is shown."""
+    return text
+
+
 def counted(one: str, many: str, number: int) -> str:
     """The form for `number`, which is also put in for `{number}`, with its thousands."""
     return _current.ngettext(one, many, number).format(number=f"{number:,}")

@@ -159,7 +159,47 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.DISK_FULL: lambda: (
         _("The disk that holds “{path}” is full."),
-        _("Free some space and try again; what you wrote is still in the editor."),
+        _("Free some space and try again. Nothing on the screen is lost; you can copy it."),
+    ),
+    FaultCode.DISK_FAILED: lambda: (
+        _("The disk that holds “{path}” reports an error ({reason})."),
+        _("Nothing on the screen is lost; copy it. Check the disk, then start the program again."),
+    ),
+    FaultCode.DATABASE_BUSY: lambda: (
+        _("Another program holds the conversations in “{path}”."),
+        _("Close it and try again."),
+    ),
+    FaultCode.LOCATION_BROKEN: lambda: (
+        _("The file “{path}”, which says where the data folder is, cannot be read ({reason})."),
+        _("The usual folder is used instead. Mend the file or erase it, then start anew."),
+    ),
+    FaultCode.LOCATION_MISSING: lambda: (
+        _("The data folder “{path}” is not there."),
+        _("The usual folder is used instead. Attach the drive it is on, then start anew."),
+    ),
+    FaultCode.RELOCATION_FIXED: lambda: (
+        _("The data folder “{path}” was chosen when the program was started."),
+        _("Start the program without that choice, then move the folder."),
+    ),
+    FaultCode.RELOCATION_INSIDE: lambda: (
+        _("“{path}” lies within the present data folder."),
+        _("Choose a folder outside it."),
+    ),
+    FaultCode.RELOCATION_NOT_EMPTY: lambda: (
+        _("“{path}” is not an empty folder."),
+        _("Choose an empty folder or a new one."),
+    ),
+    FaultCode.RELOCATION_WHOLE_DRIVE: lambda: (
+        _("“{path}” is a whole drive."),
+        _("Choose a new folder on it."),
+    ),
+    FaultCode.RELOCATION_NO_ROOM: lambda: (
+        _("“{path}” has {free} MB free, and {needed} MB are needed."),
+        _("Free some space there or choose another folder. Nothing was moved."),
+    ),
+    FaultCode.RELOCATION_DIFFERS: lambda: (
+        _("“{path}” changed while the data folder was copied."),
+        _("The old folder stays in use. End whatever else uses it and try again."),
     ),
     FaultCode.DATABASE_NEWER: lambda: (
         _("The conversations in “{path}” were written by a newer version of this program."),
@@ -169,6 +209,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The file of the conversations, “{path}”, is damaged."),
         _("It is kept. Restore the newest backup, or save what can still be read."),
     ),
+    FaultCode.NO_BACKUP: lambda: (
+        _("There is no backup of “{path}” to go back to."),
+        _("Save what can still be read; the damaged file is kept."),
+    ),
     FaultCode.SETTINGS_BROKEN: lambda: (
         _("The settings file could not be read ({reason}). It is kept as “{path}”."),
         _("The default settings are used; set anew what you had changed."),
@@ -176,6 +220,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     FaultCode.FILE_UNREADABLE: lambda: (
         _("The file “{path}” cannot be read ({reason})."),
         _("Check that it is there and that you may read it."),
+    ),
+    FaultCode.FILE_UNWRITABLE: lambda: (
+        _("The file “{path}” cannot be written ({reason})."),
+        _("Choose another place for it."),
     ),
     FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
     FaultCode.BUG: lambda: (

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
@@ -22,6 +23,19 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     os.close(null)
     os.dup2(2, 1)
     return reader, writer
+
+
+@contextlib.contextmanager
+def without_native_output() -> Iterator[None]:
+    """For calls that print what they were given, which may be a person's, to the log."""
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def refuse_network() -> None:

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import queue
-import sys
 import threading
 import time
 from pathlib import Path
@@ -34,6 +33,7 @@ from desktop_llm.core.engine import (
     UnloadModel,
 )
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.log_records import WordlessFormatter, log_uncaught
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, MalformedFrameError, decode, encode
 from desktop_llm.protocol.frames import BrokenFrameError, read_frame, write_frame
 from desktop_llm.worker import hardening
@@ -223,6 +223,9 @@ def main() -> int:
     reader, writer = hardening.take_pipes()
     hardening.drop_privileges()
     hardening.refuse_network()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    errors = logging.StreamHandler()
+    errors.setFormatter(WordlessFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[errors])
+    log_uncaught(logger, and_print=False)  # Python would print what the code stumbled over
     Worker(reader, writer).run()
     os._exit(0)  # native destructors at exit are known to crash; everything is written

@@ -11,6 +11,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.generation import Sampling
 from desktop_llm.core.ranges import check_range
 from desktop_llm.worker.guard import CallGuard
+from desktop_llm.worker.hardening import without_native_output
 
 _DRY_BREAKERS = (b"\n", b":", b'"', b"*")
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -34,7 +35,10 @@ class Sampler:
         self._guard = guard
         self._grammar: Any = None
         if sampling.grammar is not None:
-            with guard.call():
+            with (
+                guard.call(),
+                without_native_output(),
+            ):  # a grammar that is not understood is printed
                 self._grammar = _grammar(vocab, sampling)
             if not self._grammar:
                 raise EnvironmentFault(FaultCode.GRAMMAR_INVALID)

@@ -58,6 +58,28 @@ def test_models_and_doctor(tmp_path):
     assert report["data_folder"] == str(tmp_path)
 
 
+def test_doctor_saves_what_it_finds(tmp_path):
+    file = tmp_path / "诊断.txt"
+    result = run("doctor", "--save", str(file), data=tmp_path / "data")
+    assert result.returncode == 0, result.stderr
+    assert "诊断.txt" in result.stderr
+    saved = file.read_text(encoding="utf-8")
+    assert saved.startswith("desktop-llm diagnostics")
+    assert "answered after" in saved
+    assert "llama-cpp-python 0." in saved
+    assert "== End of engine.log ==" in saved
+    assert "== Engine ==" in result.stdout
+    assert "engine.log" not in result.stdout
+    assert not (tmp_path / "data").exists()
+
+
+def test_doctor_names_the_file_it_cannot_save(tmp_path):
+    result = run("doctor", "--save", str(tmp_path / "no" / "x.txt"), data=tmp_path)
+    assert result.returncode == 1
+    assert "x.txt" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("data", [b"no model", gguf(tensors=2**60), gguf()[:30]])
 def test_a_broken_model_file_is_named(tmp_path, data):
     path = tmp_path / "坏的.gguf"

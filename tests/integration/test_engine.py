@@ -7,8 +7,10 @@ import pytest
 
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.generation import FinishReason, Sampling
+from desktop_llm.core.generation import FinishReason, GenerationRequest, Sampling
 from desktop_llm.core.messages import Message, Role
+from desktop_llm.core.models import LoadOptions
+from desktop_llm.engine.client import EngineClient
 from tests.integration.helpers import ask, reply
 
 
@@ -72,3 +74,23 @@ def test_a_killed_worker_costs_one_reply(ready):
     assert caught.value.code in (FaultCode.WORKER_KILLED, FaultCode.WORKER_OUT_OF_MEMORY)
     text, _ = reply(ready, ask("Name a colour.", max_tokens=8))
     assert text
+
+
+def test_the_log_holds_no_word_of_a_request(starter, tmp_path):
+    """Not of a question, not of one that is too long, not of a grammar that does not parse."""
+    words = "Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich"
+    client = EngineClient(tmp_path / "engine.log", back_off=())
+    try:
+        client.load(starter, LoadOptions(context_length=256, threads=1)).result(120)
+        question = (Message(Role.USER, words),)
+        client.generate(GenerationRequest(messages=question, max_tokens=4)).result(120)
+        for broken in (
+            GenerationRequest(messages=(Message(Role.USER, words * 100),)),
+            GenerationRequest(messages=question, sampling=Sampling(grammar=f'root ::= "{words}')),
+        ):
+            with pytest.raises(EnvironmentFault):
+                client.generate(broken).result(120)
+    finally:
+        client.close()
+    log = (tmp_path / "engine.log").read_text(encoding="utf-8")
+    assert [piece for at in range(len(words) - 4) if (piece := words[at : at + 5]) in log] == []

@@ -1,12 +1,20 @@
-"""Qt for the UI tests: offscreen, and no message of Qt's but the one that platform always gives."""
+"""Qt for the UI tests: offscreen, and no message of Qt's but those of that platform itself."""
 
 import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
-ALLOWED = "This plugin does not support propagateSizeHints()"
+from desktop_llm.core.settings import Language
+from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.settings import SettingsFile
+from desktop_llm.ui.program import Program
+from desktop_llm.words import use_language
+
+ALLOWED = "This plugin does not support"  # size hints, raise(), grabbing the keyboard
+OPENED = 20_000  # milliseconds the services may take to open on a busy machine
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +22,38 @@ def no_qt_messages(qtlog):
     yield
     seen = [record.message for record in qtlog.records if ALLOWED not in record.message]
     assert seen == []
+
+
+@pytest.fixture(autouse=True)
+def english():
+    use_language(Language.ENGLISH)
+    yield
+    use_language(Language.ENGLISH)
+
+
+@pytest.fixture
+def make_program(qtbot, tmp_path):
+    """The real program on a data folder of its own; `make(**settings)` as the settings file."""
+    programs = []
+
+    def make(wait: bool = True, **settings: object) -> Program:
+        folders = Folders(tmp_path / "data", tmp_path / "cache")
+        folders.ensure()
+        if not folders.settings_file.exists():
+            given = {"first_run_done": True, "language": "en", **settings}
+            lines = [f"{name} = {_toml(value)}" for name, value in given.items()]
+            folders.settings_file.write_text("\n".join(lines), encoding="utf-8")
+        file = SettingsFile(folders.settings_file)
+        programs.append(Program(QApplication.instance(), folders, file))
+        if wait:
+            qtbot.waitUntil(lambda: programs[-1].window.chat.ready, timeout=OPENED)
+        return programs[-1]
+
+    yield make
+    for program in programs:
+        if not program.bridge._closed:
+            program.close()
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool | int) else f'"{value}"'

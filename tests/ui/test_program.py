@@ -2,44 +2,29 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtWidgets import QApplication
 
-from desktop_llm.app import Program
 from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.services.bundle import Services
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
-from desktop_llm.storage.paths import Folders
-from desktop_llm.storage.settings import SettingsFile
+from desktop_llm.storage.library import find_starter
+from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.ui.widgets.composer import Composer
+from tests.fakes.gguf_files import entry, rewrite
 
 REPLY = 120_000  # milliseconds a reply may take on a busy machine
 
 
-@pytest.fixture
-def make_program(qtbot, tmp_path):  # noqa: ARG001  # brings the application
-    programs = []
-
-    def make() -> Program:
-        folders = Folders(tmp_path / "data", tmp_path / "cache")
-        folders.ensure()
-        programs.append(
-            Program(QApplication.instance(), folders, SettingsFile(folders.settings_file))
-        )
-        return programs[-1]
-
-    yield make
-    for program in programs:
-        if not program.bridge._closed:
-            program.close()
-
-
 def opened(qtbot, program):
-    qtbot.waitUntil(lambda: program.window.chat.isEnabled(), timeout=20_000)
-    return program.window.chat
+    """Its newest conversation is shown."""
+    page = program.window.chat
+    qtbot.waitUntil(lambda: page._conversation is not None or not page.sidebar.model.rowCount())
+    return page
 
 
 def test_a_first_conversation_that_is_there_again(qtbot, make_program, tmp_path):
@@ -52,10 +37,10 @@ def test_a_first_conversation_that_is_there_again(qtbot, make_program, tmp_path)
     assert reply.state is MessageState.COMPLETE
     assert reply.text.strip()
     assert page.composer.text() == ""
-    page._transcript.select_all()
-    shown = page._transcript.selected_text()
+    page.view.transcript.select_all()
+    shown = page.view.transcript.selected_text()
     assert shown.startswith("What colour is the sky? One word.")
-    qtbot.waitUntil(lambda: page._model.rowCount() == 1)
+    qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 1)
     page.composer.set_text("a draft")
     page.save_draft()
     program.close()
@@ -71,8 +56,8 @@ def test_a_first_conversation_that_is_there_again(qtbot, make_program, tmp_path)
 
     page = opened(qtbot, make_program())
     qtbot.waitUntil(lambda: page.composer.text() == "a draft")
-    page._transcript.select_all()
-    assert page._transcript.selected_text() == shown
+    page.view.transcript.select_all()
+    assert page.view.transcript.selected_text() == shown
 
 
 def test_stop_keeps_the_partial_reply(qtbot, make_program):
@@ -81,7 +66,7 @@ def test_stop_keeps_the_partial_reply(qtbot, make_program):
     page.composer.button.click()
     qtbot.waitUntil(lambda: bool(page._branch) and len(page._branch) == 2, timeout=REPLY)
     key = page._branch[-1].id
-    qtbot.waitUntil(lambda: len(page._transcript.text_of(key)) > 20, timeout=REPLY)
+    qtbot.waitUntil(lambda: len(page.view.transcript.text_of(key)) > 20, timeout=REPLY)
     with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
         page.composer.button.click()
     assert answered.args[0].state is MessageState.STOPPED
@@ -93,21 +78,21 @@ def test_a_reply_goes_on_while_another_conversation_is_shown(qtbot, make_program
     page.composer.set_text("Tell me a very long story about a whale.")
     page.composer.button.click()
     qtbot.waitUntil(lambda: len(page._branch) == 2, timeout=REPLY)
-    number, reply = page._conversation.id, page._branch[-1].id
-    qtbot.waitUntil(lambda: len(page._transcript.text_of(reply)) > 20, timeout=REPLY)
+    number, reply = page.conversation, page._branch[-1].id
+    qtbot.waitUntil(lambda: len(page.view.transcript.text_of(reply)) > 20, timeout=REPLY)
     page.new_conversation()
     assert page.composer.button.text() == "Send"
-    before = len(page._live[number].text)
-    qtbot.waitUntil(lambda: len(page._live[number].text) > before, timeout=REPLY)
-    page._list.setCurrentIndex(page._model.index(page._model.row_of(number), 0))
-    qtbot.waitUntil(lambda: page._shows(number))
+    before = len(page._replies.live(number).text)
+    qtbot.waitUntil(lambda: len(page._replies.live(number).text) > before, timeout=REPLY)
+    page.open(number)
+    qtbot.waitUntil(lambda: page.conversation == number)
     assert page.composer.button.text() == "Stop"
-    seen = page._transcript.text_of(reply)
-    qtbot.waitUntil(lambda: len(page._transcript.text_of(reply)) > len(seen), timeout=REPLY)
-    assert page._transcript.text_of(reply) == page._live[number].text
+    seen = page.view.transcript.text_of(reply)
+    qtbot.waitUntil(lambda: len(page.view.transcript.text_of(reply)) > len(seen), timeout=REPLY)
+    assert page.view.transcript.text_of(reply) == page._replies.live(number).text
     with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
         page.stop()
-    assert answered.args[0].text == page._transcript.text_of(reply)
+    assert answered.args[0].text == page.view.transcript.text_of(reply)
     assert len(page._branch) == 2
 
 
@@ -121,7 +106,7 @@ def test_a_draft_without_a_conversation_is_kept(qtbot, make_program):
 
 
 def test_closing_while_it_opens_leaves_nothing(make_program):
-    make_program().close()
+    make_program(wait=False).close()
 
 
 def test_a_broken_settings_file_and_a_damaged_database_are_said(qtbot, make_program, tmp_path):
@@ -129,13 +114,13 @@ def test_a_broken_settings_file_and_a_damaged_database_are_said(qtbot, make_prog
     folder.mkdir()
     (folder / "settings.toml").write_text("font_size = = 3", encoding="utf-8")
     program = make_program()
-    assert "settings.broken.toml" in program.window.chat._error.text()
+    assert "settings.broken.toml" in program.window.chat.view.fault.text()
     opened(qtbot, program)
     program.close()
     (folder / "conversations.db").write_bytes(b"no database" * 1000)
-    page = make_program().window.chat
-    qtbot.waitUntil(lambda: "conversations.db" in page._error.text())
-    assert page._error.isVisible()
+    page = make_program(wait=False).window.chat
+    qtbot.waitUntil(lambda: "conversations.db" in page.view.fault.text())
+    assert page.view.fault.isVisible()
     assert (folder / "conversations.db").read_bytes() == b"no database" * 1000
 
 
@@ -176,3 +161,80 @@ def test_the_window_imports_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_tokens_are_counted_while_one_writes_and_too_many_are_said_before(qtbot, make_program):
+    page = opened(qtbot, make_program(context_length=256))
+    page.composer.set_text("How are you today?")
+    qtbot.waitUntil(lambda: page.composer.gauge.text().endswith("/ 256"), timeout=REPLY)
+    assert page.composer.button.isEnabled()
+    page.composer.set_text("word " * 400)
+    qtbot.waitUntil(lambda: page.composer.gauge.text().startswith("Too long"), timeout=REPLY)
+    assert not page.composer.button.isEnabled()
+    page.composer.set_text("word " * 200)
+    qtbot.waitUntil(lambda: "little room" in page.composer.gauge.text(), timeout=REPLY)
+    assert page.composer.button.isEnabled()
+
+
+def test_a_question_that_is_too_long_is_a_draft_again(qtbot, make_program):
+    program = make_program(context_length=256)
+    page = opened(qtbot, program)
+    text = "word " * 400
+    page.composer.set_text(text)
+    page.send(text)  # faster than the count
+    qtbot.waitUntil(lambda: "too long" in page.view.fault.text(), timeout=REPLY)
+    qtbot.waitUntil(lambda: page.composer.text() == text)
+    assert page._branch == []
+    assert program.services.chat.conversations()[0].draft == text
+
+
+def test_a_template_that_cannot_be_used_is_said_beside_the_reply(qtbot, make_program, tmp_path):
+    starter, key = find_starter(), "tokenizer.chat_template"
+    models = tmp_path / "data" / "models"
+    models.mkdir(parents=True)
+    rewrite(Path(starter.path), models / "odd.gguf", {key: entry(key, "nothing of the question")})
+    page = opened(qtbot, make_program(model="odd"))
+    with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
+        page.send("What colour is the sky? One word.")
+    assert answered.args[0].state is MessageState.COMPLETE
+    assert answered.args[0].text
+    qtbot.waitUntil(lambda: "chat template" in page.view.fault.text())
+    assert "drops a message" in page.view.fault.text()
+
+
+def test_what_another_process_writes_is_seen(qtbot, make_program, tmp_path):
+    page = opened(qtbot, make_program())
+    script = (
+        "import sys; from pathlib import Path;"
+        "from desktop_llm.storage.database import Database;"
+        "from desktop_llm.storage.conversations import Conversations;"
+        "database = Database(Path(sys.argv[1])); Conversations(database).create('From outside');"
+        "database.close()"
+    )
+    path = tmp_path / "data" / "conversations.db"
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    qtbot.waitUntil(
+        lambda: [row.title for row in page.sidebar.model.conversations()] == ["From outside"]
+    )
+
+
+def test_the_data_folder_moves_and_is_found_again(qtbot, make_program, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("DESKTOP_LLM_HOME", raising=False)
+    program = make_program()
+    page = opened(qtbot, program)
+    page.composer.set_text("kept while it moves")
+    restarts = []
+    program._care._restart = lambda: restarts.append(True)
+    program._care.move_folder(tmp_path / "data" / "inside")
+    qtbot.waitUntil(lambda: "inside" in page.view.fault.text())
+    program._care.move_folder(tmp_path / "new place 新")
+    qtbot.waitUntil(lambda: bool(restarts), timeout=20_000)
+    program.close()
+    assert resolve_folders(None).data == tmp_path / "new place 新"
+    services = Services.open(resolve_folders(None), program._settings)
+    assert [row.draft for row in services.chat.conversations()] == ["kept while it moves"]
+    services.maintenance._thread.join()
+    assert services.maintenance.done.faults == []
+    assert not (tmp_path / "data" / "conversations.db").exists()
+    services.close()

@@ -2,12 +2,16 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop_llm.core.settings import Theme
+from desktop_llm.rendering.highlight import highlight
 from desktop_llm.ui import theme
 from desktop_llm.ui.widgets.block_document import BlockDocument
-from desktop_llm.ui.widgets.transcript import Entry, Transcript
+from desktop_llm.ui.widgets.message_bar import MessageAction
+from desktop_llm.ui.widgets.message_column import Entry
+from desktop_llm.ui.widgets.transcript import Transcript
 from tests.unit.test_markdown import SAMPLE
 
 
@@ -44,11 +48,11 @@ def test_streamed_as_whole(transcript, tokens):
     transcript.show_entries([Entry(1, "", False)])
     for at in range(0, len(SAMPLE), 5):
         transcript.stream(1, SAMPLE[at : at + 5])
-    streamed = transcript._entries[0].document.toPlainText()
+    streamed = transcript._column[0].document.toPlainText()
     transcript.finish(1, SAMPLE)
     whole = BlockDocument(tokens, theme.reading_font(transcript.font()))
     whole.show_markdown(SAMPLE)
-    assert transcript._entries[0].document.toPlainText() == whole.toPlainText()
+    assert transcript._column[0].document.toPlainText() == whole.toPlainText()
     assert streamed.split() == whole.toPlainText().split()
 
 
@@ -65,7 +69,7 @@ def test_the_mouse_selects(transcript, qtbot):
     port = transcript.viewport()
     qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=QPoint(45, 44))
     qtbot.mouseMove(port, QPoint(790, 480))
-    transcript._cursor = transcript._at(QPoint(790, 480).toPointF())
+    transcript._selection.cursor = transcript._position_at(QPoint(790, 480).toPointF())
     qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=QPoint(790, 480))
     assert transcript.selected_text().endswith("the answer")
 
@@ -86,3 +90,135 @@ def test_the_persons_text_is_never_markdown(transcript):
     transcript.show_entries([Entry(1, "# not a *heading*", True)])
     transcript.select_all()
     assert transcript.selected_text() == "# not a *heading*"
+
+
+CODE = "Look:\n\n```python\ndef f():\n    return 1\n```\n\nDone."
+
+
+def runs(code, language, then):
+    then(highlight(code, language))
+
+
+@pytest.fixture
+def coloured(qtbot, tokens):
+    transcript = Transcript(tokens, runs)
+    qtbot.addWidget(transcript)
+    transcript.resize(800, 500)
+    transcript.show()
+    return transcript
+
+
+def colour_of(document, word):
+    cursor = document.find(word)
+    assert not cursor.isNull()
+    return cursor.charFormat().foreground().color().name()
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_code_is_coloured_streamed_and_whole(coloured, tokens, size):
+    coloured.show_entries([Entry(1, "", False)])
+    for at in range(0, len(CODE), size):
+        coloured.stream(1, CODE[at : at + size])
+    coloured.finish(1, CODE)
+    document = coloured._column[0].document
+    assert colour_of(document, "return") == tokens.syntax_keyword
+    assert colour_of(document, "Look") == tokens.text
+    assert coloured.code_of(1) == ["def f():\n    return 1"]
+
+
+def test_code_that_ends_a_reply_is_coloured_too(coloured, tokens):
+    code = "```python\nreturn 1\n```"
+    coloured.show_entries([Entry(1, "", False)])
+    for letter in code:
+        coloured.stream(1, letter)
+    before = coloured._column[0].document
+    coloured.finish(1, code)
+    assert coloured._column[0].document is before, "what was streamed exactly is kept"
+    assert colour_of(before, "return") == tokens.syntax_keyword
+
+
+def test_finished_blocks_are_frozen_and_the_open_end_grows(transcript):
+    transcript.show_entries([Entry(1, "", False)])
+    transcript.stream(1, "First paragraph.\n\nSecond")
+    document = transcript._column[0].document
+    frozen = document._frozen
+    revision = document.firstBlock().revision()
+    transcript.stream(1, " paragraph that grows")
+    assert document.toPlainText().endswith("Second paragraph that grows")
+    assert document._frozen == frozen
+    assert document.firstBlock().revision() == revision
+
+
+def test_another_theme_in_the_middle_of_a_reply(transcript):
+    dark = theme.load_tokens("dark")
+    transcript.show_entries([Entry(1, "", False)])
+    transcript.stream(1, "One **two** th")
+    transcript.restyle(dark)
+    transcript.stream(1, "ree.")
+    assert transcript._column[0].document.toPlainText() == "One two three."
+    transcript.finish(1, "One **two** three.")
+    assert transcript.text_of(1) == "One **two** three."
+
+
+def test_the_place_in_a_long_conversation_is_kept(transcript):
+    transcript.show_entries(long_entries(60))
+    transcript.restore_view(20, 7)
+    assert transcript.view_position() == (20, 7)
+    transcript.resize(600, 500)
+    assert transcript.view_position()[0] == 20
+    transcript.restore_view(12345, 0)
+    assert transcript.view_position()[0] == 20
+    transcript.scroll_to_end()
+    assert transcript.view_position() is None
+
+
+def test_buttons_belong_to_the_message_under_the_mouse(transcript, qtbot):
+    done = []
+    transcript.set_actions(
+        lambda key: [MessageAction(QIcon(), f"Copy {key}", lambda: done.append(key))]
+    )
+    transcript.show_entries([Entry(1, "the question", True), Entry(2, "the answer", False)])
+    qtbot.mouseMove(transcript.viewport(), transcript._card(1).center().toPoint())
+    transcript._hover(transcript._card(1).center())
+    transcript.viewport().repaint()
+    (button,) = [button for button in transcript._bar._buttons if button.isVisible()]
+    assert button.accessibleName() == "Copy 2"
+    button.click()
+    assert done == [2]
+
+
+def test_code_under_the_mouse_can_be_copied(transcript):
+    transcript.set_copy_code(QIcon(), "Copy code")
+    transcript.show_entries([Entry(1, CODE, False)])
+    transcript.viewport().repaint()
+    box, _text = transcript._column[0].document.code_frames()[0]
+    transcript._hover(box.translated(transcript._origin(0)).center())
+    assert transcript._copy_code.isVisible()
+    transcript._copy_code.click()
+    assert QApplication.clipboard().text() == "def f():\n    return 1"
+
+
+def test_messages_far_away_are_not_kept_laid_out(transcript):
+    entries = long_entries(400)
+    transcript.show_entries(entries)
+    for key in range(0, 400, 5):
+        transcript.restore_view(key, 0)
+    assert sum(entry.document is not None for entry in entries) < 160
+
+
+def test_the_end_of_a_conversation_can_be_taken_back(transcript):
+    transcript.show_entries(long_entries(4))
+    transcript.remove_from(2)
+    assert [entry.key for entry in transcript._column] == [0, 1]
+    transcript.select_all()
+    assert "Message 1." in transcript.selected_text()
+
+
+def test_a_double_click_takes_a_word(transcript, qtbot):
+    transcript.show_entries([Entry(1, "alpha beta", True)])
+    qtbot.mouseDClick(
+        transcript.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=transcript._origin(0).toPoint() + QPoint(10, 10),
+    )
+    assert transcript.selected_text() == "alpha"

@@ -1,8 +1,6 @@
 """The chat service on a real database, with a worker whose faults are scripted."""
 
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -10,36 +8,9 @@ from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.core.settings import Settings
-from desktop_llm.engine.client import EngineClient
-from desktop_llm.services.chat import Asked, ChatService
-from desktop_llm.services.models import ModelService
+from desktop_llm.services.chat import Asked
 from desktop_llm.storage.conversations import Conversations
-from desktop_llm.storage.database import Database
-from desktop_llm.storage.library import Library
-from desktop_llm.storage.paths import Folders
-from tests.fakes.gguf_files import gguf
-
-
-class Chat:
-    """The services a window gets, on a fake worker."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        folders = Folders(folder / "data", folder / "cache")
-        folders.models.mkdir(parents=True)
-        (folders.models / "a-model.gguf").write_bytes(gguf())
-        self.database = Database(folders.data / "conversations.db")
-        self.store = Conversations(self.database)
-        state = ("--state", str(folder / "state"))
-        command = (sys.executable, "-m", "desktop_llm.worker.fake", *state, *arguments)
-        self.engine = EngineClient(folder / "worker.log", command, back_off=(0.0, 0.0, 0.0))
-        self.models = ModelService(Library(folders), self.engine)
-        self.settings = Settings(model="a-model")
-        self.service = ChatService(self.store, self.models, self.engine, lambda: self.settings)
-
-    def close(self) -> None:
-        self.engine.close()
-        self.service.close()
-        self.database.close()
+from tests.fakes.chat import Chat
 
 
 @pytest.fixture
@@ -47,8 +18,7 @@ def make_chat(tmp_path):
     chats = []
 
     def make(*steps: str) -> Chat:
-        arguments = [argument for step in steps for argument in ("--step", step)]
-        chats.append(Chat(tmp_path, *arguments))
+        chats.append(Chat(tmp_path, *steps))
         return chats[-1]
 
     yield make

@@ -2,13 +2,14 @@
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.storage.conversations import Conversations, title_of
 from desktop_llm.storage.database import Database
@@ -92,6 +93,117 @@ def test_deleted_is_not_found_and_purge_erases(store, database):
         assert count == [(0,)]
 
 
+def rows_of(database, table):
+    query = f"SELECT count(*) FROM {table}"
+    return database.read(lambda connection: connection.execute(query).fetchall())[0][0]
+
+
+def test_erased_is_gone_from_every_page_and_the_log(store, database):
+    kept = store.create("Kept")
+    store.add(kept.id, Role.USER, "stays " * 300, parent=None)
+    for length in (1, 3000):
+        doomed = store.create("Doomedtitle")
+        store.save_draft(doomed.id, "Secretdraft")
+        parent = None
+        for number in range(30):
+            text = "Secretquestion " * length + f"秘密 {number}"
+            parent = store.add(doomed.id, Role.USER, text, parent=parent).id
+        store.erase(doomed.id)
+    for path in database.path.parent.iterdir():
+        content = path.read_bytes().lower()
+        for word in ("secretquestion", "retquestion", "doomedtitle", "secretdraft", "秘密"):
+            assert word.encode() not in content, path.name
+    assert store.search("stays")
+    assert [found.id for found in store.all()] == [kept.id]
+    assert rows_of(database, "message_text") == 1
+
+
+def test_an_erasing_that_was_cut_off_is_ended_by_the_next_purge(store, database, monkeypatch):
+    conversation = store.create()
+    store.add(conversation.id, Role.USER, "blue", parent=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_erase", lambda _number: None)  # it was killed here
+        store.erase(conversation.id)
+    assert store.all() == []
+    assert store.purge(before=1.0) == 1
+    assert rows_of(database, "conversations") == 0
+
+
+def test_a_question_is_taken_back_into_the_draft(store, database):
+    conversation = store.create()
+    first, answer = store.ask(conversation.id, "first", None, "")
+    store.finish(answer.id, "one", MessageState.COMPLETE)
+    question, reply = store.ask(conversation.id, "too early", answer.id, "")
+    store.flush(reply.id, "half")
+    after = store.take_back(question.id, reply.id)
+    assert (after.draft, after.leaf, after.title) == ("too early", answer.id, "first")
+    assert [message.id for message in store.branch(conversation.id)] == [first.id, answer.id]
+    assert store.search("early") == []
+    assert rows_of(database, "message_text") == 2
+    store.finish(reply.id, "a late end", MessageState.STOPPED)  # of a thread that was slow
+    assert store.search("late") == []
+    again, _ = store.ask(conversation.id, "better", answer.id, "")
+    assert again.id > reply.id
+
+
+def test_the_first_question_taken_back_leaves_no_title_and_loses_no_draft(store):
+    conversation = store.create()
+    question, reply = store.ask(conversation.id, "first", None, "")
+    store.save_draft(conversation.id, "written since")
+    after = store.take_back(question.id, reply.id)
+    assert (after.draft, after.leaf, after.title) == ("first\n\nwritten since", None, "")
+    assert store.search("first") == []
+    store.ask(conversation.id, "second", None, "")
+    assert store.get(conversation.id).title == "second"
+
+
+def test_what_has_more_hanging_on_it_is_not_taken_back(store):
+    conversation = store.create()
+    question, reply = store.ask(conversation.id, "first", None, "")
+    other = store.add(conversation.id, Role.ASSISTANT, "Two", parent=question.id)
+    for pair in ((question.id, reply.id), (question.id, other.id)):
+        with pytest.raises(ProgramFault):
+            store.take_back(*pair)
+    for pair in ((reply.id, question.id), (question.id, 99), (99, reply.id)):
+        with pytest.raises(KeyError):
+            store.take_back(*pair)
+    assert len(store.branch(conversation.id)) == 2
+
+
+def test_a_number_is_never_given_twice(store):
+    one = store.create()
+    question, reply = store.ask(one.id, "first", None, "")
+    store.erase(one.id)
+    two = store.create()
+    assert two.id > one.id
+    assert store.ask(two.id, "second", None, "")[0].id > reply.id > question.id
+
+
+def test_the_oldest_database_is_brought_up_to_date_after_a_backup(tmp_path):
+    path = tmp_path / "conversations.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(MIGRATIONS[0][1])
+    connection.executescript(
+        "PRAGMA user_version = 1;"
+        "INSERT INTO conversations (id, sequence, title, model, created, changed, leaf)"
+        " VALUES (7, 1, 'Old', '', 0, 0, 9);"
+        "INSERT INTO messages (id, conversation, role, text, state, created)"
+        " VALUES (9, 7, 'user', 'blue sky', 'complete', 0);"
+        "INSERT INTO message_text (rowid, text) VALUES (9, 'blue sky');"
+    )
+    connection.close()
+    backed_up = []
+    database = Database(path, backed_up.append)
+    store = Conversations(database)
+    assert backed_up == [path]
+    assert store.search("blue")
+    assert store.branch(7)[0].text == "blue sky"
+    question, _ = store.ask(7, "and then?", 9, "")
+    assert question.id == 10
+    assert store.create().id == 8
+    database.close()
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text())
 def test_no_query_is_syntax(store, query):
@@ -151,6 +263,28 @@ def test_a_newer_database_is_refused_untouched(tmp_path):
     assert caught.value.code is FaultCode.DATABASE_NEWER
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["conversations.db"]
+
+
+def test_a_newer_version_that_is_still_in_the_log_is_refused_untouched(tmp_path):
+    path = tmp_path / "conversations.db"
+    Database(path).close()
+    connection = apsw.Connection(str(path))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # as if it had been killed
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = path.read_bytes(), (tmp_path / "conversations.db-wal").read_bytes()
+    with pytest.raises(EnvironmentFault) as caught:
+        Database(path)
+    assert caught.value.code is FaultCode.DATABASE_NEWER
+    assert (path.read_bytes(), (tmp_path / "conversations.db-wal").read_bytes()) == before
+
+
+def test_two_that_make_the_same_database_at_once(tmp_path):
+    path = tmp_path / "conversations.db"
+    with ThreadPoolExecutor(4) as pool:
+        for database in pool.map(lambda _: Database(path), range(4)):
+            Conversations(database).create()
+            database.close()
 
 
 @pytest.mark.parametrize("damage", ["no database", "broken page"])

@@ -159,22 +159,6 @@ def test_a_worker_that_says_no_hello_does_not_hold_up_a_cancel(make_client):
         task.result(10)
 
 
-def test_a_program_that_cannot_be_started_is_a_fault(make_client):
-    client = make_client(load=False, command=("/nonexistent/worker",))
-    fault = fault_of(client.status())
-    assert (fault.code, fault.data["reason"]) == (
-        FaultCode.WORKER_CRASHED,
-        "No such file or directory",
-    )
-
-
-def test_a_log_that_cannot_be_written_does_not_keep_the_worker_from_working(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    client = EngineClient(tmp_path / "file" / "worker.log", FAKE)
-    assert client.status().result(20).model is None
-    client.close()
-
-
 def test_a_cancel_that_is_not_answered_ends_the_worker(make_client):
     client = make_client(*steps("stuck"), cancel_seconds=0.3)
     task = client.generate(QUESTION)
@@ -350,3 +334,20 @@ def test_the_arbiter_orders_by_priority_then_arrival():
         arbiter.add(item, priority)
     arbiter.add("chat", Priority.CHAT)
     assert arbiter.drain() == ["chat", "a", "b1", "b2"]
+
+
+def test_a_worker_that_cannot_be_started_fails_the_call_and_not_the_client(tmp_path):
+    client = EngineClient(tmp_path / "worker.log", (str(tmp_path / "missing"),))
+    for _ in range(2):
+        with pytest.raises(EnvironmentFault) as caught:
+            client.status().result(20)
+        assert caught.value.code is FaultCode.WORKER_CRASHED
+    client.close()
+
+
+def test_a_log_that_cannot_be_written_costs_the_log_only(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    command = (sys.executable, "-m", "desktop_llm.worker.fake")
+    client = EngineClient(tmp_path / "file" / "worker.log", command)
+    assert client.status().result(20).threads == 1
+    client.close()

@@ -1,8 +1,10 @@
 """Settings file, backups and the instance lock, on real files."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.instance import InstanceLock
 from desktop_llm.storage.settings import SettingsFile
+from tests.fakes.crash import crash_everywhere
 
 DAY = 86400
 
@@ -82,6 +85,48 @@ def test_a_backup_can_be_restored_and_what_it_replaces_is_kept(path, backups):
     assert replaced.cause == "replaced"
     backups.restore(replaced)
     assert titles(path) == ["second", "first"]
+
+
+def test_a_backup_with_a_log_is_restored_whole_and_expires_whole(path, backups, tmp_path):
+    fill(path, "first")
+    backup = backups.create("manual")
+    database = Database(path)
+    Conversations(database).create("in the log")
+    for part in tmp_path.glob("conversations.db*"):
+        (tmp_path / part.name.replace("conversations", "killed")).write_bytes(part.read_bytes())
+    database.close()
+    for part in ("db", "db-wal"):  # as if it had been killed
+        (tmp_path / f"killed.{part}").replace(tmp_path / f"conversations.{part}")
+    backups.restore(backup)
+    assert titles(path) == ["first"]
+    backups.restore(backups.all()[0])
+    assert titles(path) == ["in the log", "first"]
+    folder = tmp_path / "backups"
+    (folder / f"{backup.path}-wal").write_bytes(b"a log")
+    backups.expire(time.time() + DAY)
+    assert list(folder.iterdir()) == []
+
+
+def restore_first(folder: str) -> None:
+    backups = Backups(Path(folder) / "backups", Path(folder) / "conversations.db")
+    backups.restore(next(backup for backup in backups.all() if backup.cause == "manual"))
+
+
+def old_or_new(folder: str) -> None:
+    path = Path(folder) / "conversations.db"
+    assert path.exists()
+    found = titles(path)
+    assert found in (["first"], ["second", "first"])
+    if found == ["first"]:
+        fill(path, "second")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_crash_while_restoring_leaves_the_old_or_the_new(path, backups, tmp_path):
+    fill(path, "first")
+    backups.create("manual")
+    fill(path, "second")
+    assert crash_everywhere(restore_first, old_or_new, str(tmp_path)) > 3
 
 
 def test_daily_backups_are_one_a_day_and_seven(path, backups):

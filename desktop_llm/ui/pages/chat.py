@@ -1,378 +1,485 @@
-"""The chat page: conversations at the left, the one that is open beside them."""
+"""The chat page: conversations at the left, the one that is open beside them.
+
+What a person does becomes a call of the chat service, off the window's thread; what comes back is
+shown in the sidebar and in the conversation's view.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCursor, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QListView,
-    QMenu,
-    QPushButton,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from desktop_llm.core.conversations import Conversation, StoredMessage
-from desktop_llm.core.engine import TextDelta
-from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
-from desktop_llm.core.messages import MessageState, Role
-from desktop_llm.services.chat import Answered, Asked, ChatEvent, ChatService, ReplyTask
+from desktop_llm.core.engine import TokenCount
+from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.messages import Role
+from desktop_llm.services.chat import Answered, Asked, ChatService, ReplyTask
+from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.bridge import Bridge
-from desktop_llm.ui.models.conversations import ID_ROLE, ConversationsModel
+from desktop_llm.ui.code_colours import CodeColours
+from desktop_llm.ui.icons import icon
+from desktop_llm.ui.models.messages import entry_of, note_of
+from desktop_llm.ui.pages.conversation import ConversationView, FaultAction
+from desktop_llm.ui.pages.message_menus import MessageMenus
+from desktop_llm.ui.pages.sidebar import Sidebar
+from desktop_llm.ui.pages.token_gauge import TokenGauge
+from desktop_llm.ui.replies import Replies
 from desktop_llm.ui.theme import Tokens
-from desktop_llm.ui.widgets.composer import Composer
-from desktop_llm.ui.widgets.eliding import ElidingDelegate
-from desktop_llm.ui.widgets.transcript import Entry, Transcript
+from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
-from desktop_llm.words.faults import word_fault
 
 DRAFT_MILLISECONDS = 400  # of quiet before a draft is saved
-
-
-@dataclass(slots=True)
-class _Live:
-    """A reply that is being written, followed also while another conversation is shown."""
-
-    task: ReplyTask
-    reply: int | None = None
-    text: str = ""
+NARROW = 900  # pixels of the page under which the list folds away
 
 
 class ChatPage(QSplitter):
     answered = Signal(object)  # the `StoredMessage` of a reply that has ended
+    opened = Signal()  # a conversation, or an empty new one, is shown
 
-    def __init__(self, bridge: Bridge, tokens: Tokens, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        replies: Replies,
+        actions: Actions,
+        toasts: Toasts,
+        tokens: Tokens,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._bridge = bridge
+        self._replies = replies
+        self._actions = actions
+        self._toasts = toasts
         self._chat: ChatService | None = None
         self._conversation: Conversation | None = None
         self._branch: list[StoredMessage] = []
-        self._live: dict[int, _Live] = {}  # by conversation
+        self._model = ""  # for a conversation that names none
         self._starting = False
-        self._model = ConversationsModel(self)
-        self._list = QListView(self)
-        self._list.setModel(self._model)
-        self._list.setItemDelegate(ElidingDelegate(self._list))
-        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.setAccessibleName(_("Conversations"))
-        self._list.selectionModel().currentChanged.connect(self._row_chosen)
-        self._new = QPushButton(_("New conversation"), self)
-        self._new.setToolTip("Ctrl+N")
-        self._new.clicked.connect(self.new_conversation)
-        self._title = QLabel(self)
-        self._title.setProperty("heading", True)
-        self._title.setTextFormat(Qt.TextFormat.PlainText)
-        self._transcript = Transcript(tokens, self)
-        self._transcript.setAccessibleName(_("Messages"))
-        self._transcript.menu_wanted.connect(self._show_menu)
-        self._transcript.link_activated.connect(self._show_link)
-        self._error = QLabel(self)
-        self._error.setProperty("danger", True)
-        self._error.setTextFormat(Qt.TextFormat.PlainText)
-        self._error.setWordWrap(True)
-        self._retry = QPushButton(_("Try again"), self)
-        self._retry.clicked.connect(self.retry)
-        self.composer = Composer(self)
-        self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
-        self.composer.send_wanted.connect(self.send)
-        self.composer.stop_wanted.connect(self.stop)
+        self._lasting = False  # the fault that is shown is the program's
+        self._list_wanted = False  # shown although the page is narrow
+        self.sidebar = Sidebar(actions, self)
+        self.view = ConversationView(tokens, actions, CodeColours(bridge), self)
+        self.composer = self.view.composer
+        self.composer.set_icons(icon("arrow-up"), icon("stop"))
+        self._gauge = TokenGauge(bridge, self.composer, self._measure, self)
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
         self._draft_timer.setInterval(DRAFT_MILLISECONDS)
         self._draft_timer.timeout.connect(self.save_draft)
-        self.composer.changed.connect(self._draft_timer.start)
-        self._arrange()
-        self.setEnabled(False)
-        self.show_fault(None)
+        self._connect()
+        self.addWidget(self.sidebar)
+        self.addWidget(self.view)
+        self.setChildrenCollapsible(False)
+        self.setHandleWidth(1)
+        self.setSizes([248, 800])
+        self.setStretchFactor(1, 1)
+        self._set_ready(False)
+        self._show(None, [])
 
-    def start(self, chat: ChatService) -> None:
-        """The services are open: show what there is."""
+    def _connect(self) -> None:
+        view, sidebar, transcript = self.view, self.sidebar, self.view.transcript
+        sidebar.model.is_running = lambda number: self._replies.live(number) is not None
+        sidebar.chosen.connect(self.open)
+        sidebar.search_wanted.connect(self._search)
+        sidebar.rename_wanted.connect(self._rename)
+        view.list_wanted.connect(self.toggle_list)
+        MessageMenus(transcript, self._copy, self.retry, self._may_retry)
+        self.composer.send_wanted.connect(self.send)
+        self.composer.stop_wanted.connect(self.stop)
+        self.composer.changed.connect(self._draft_timer.start)
+        self._replies.asked.connect(self._asked)
+        self._replies.grew.connect(self._grew)
+        self._replies.progressed.connect(self._progressed)
+        self._replies.ended.connect(self._ended)
+
+    def start(self, chat: ChatService, conversation: int | None = None) -> None:
+        """The services are open: show a conversation, or the newest."""
         self._chat = chat
-        self.setEnabled(True)
-        self._refresh(then=self._open_newest)
+        self._set_ready(True)
+
+        def show_first() -> None:
+            numbers = [row.id for row in self.sidebar.model.conversations()]
+            if conversation in numbers and conversation is not None:
+                self.open(conversation)
+            elif numbers:
+                self.open(numbers[0])
+            else:
+                self.new_conversation()
+
+        self.refresh(then=show_first)
+
+    def pause(self) -> None:
+        """The services are about to close."""
+        self.leave()
+        self._chat = None
+        self._set_ready(False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the services are open. Until then a fault may be shown, and nothing else done."""
+        return self._chat is not None
+
+    def _set_ready(self, ready: bool) -> None:
+        self.sidebar.setEnabled(ready)
+        self.view.set_ready(ready)
+
+    @property
+    def conversation(self) -> int | None:
+        return None if self._conversation is None else self._conversation.id
 
     # --- what a person does --------------------------------------------------------------------
 
     def new_conversation(self) -> None:
         self.leave()
         self._show(None, [])
-        self._list.setCurrentIndex(QModelIndex())
         self.composer.set_text("")
-        self._show_running()
-        self.composer.editor.setFocus()
+        self.composer.setFocus()
+
+    def open(self, number: int, message: object = None) -> None:
+        """Show a conversation, `message` of it at the upper edge."""
+        if self._chat is None or (number == self.conversation and message is None):
+            return
+        if self.width() < NARROW and self._list_wanted:
+            self.toggle_list()
+        self.leave()
+        chat = self._chat
+
+        def show(opened: tuple[Conversation, list[StoredMessage]]) -> None:
+            self._opened(*opened)
+            if isinstance(message, int):
+                self.view.transcript.restore_view(message, -24)
+
+        self._bridge.run(lambda: chat.open(number), show, self.show_fault)
+
+    def step(self, by: int) -> None:
+        """To the next or previous conversation of the list."""
+        number = self.sidebar.neighbour(self.conversation, by)
+        if number is not None:
+            self.open(number)
 
     def send(self, text: str) -> None:
         if self._chat is None or self._busy():
             return
-        chat, wanted = self._chat, self._conversation
+        chat, wanted = self._chat, self.conversation
         parent = self._branch[-1].id if self._branch else None
-        self._starting = True
-        self._show_running()
-        self.show_fault(None)
+        model = "" if self._conversation is None else self._conversation.model
+        self._begin()
 
         def begin() -> tuple[Conversation, ReplyTask]:
-            conversation = chat.conversation_for(None if wanted is None else wanted.id)
+            conversation = chat.conversation_for(wanted, model)
             return conversation, chat.send(conversation.id, text, parent)
 
         self._bridge.run(begin, self._follow, self._send_failed)
 
     def retry(self) -> None:
-        if self._chat is None or self._busy() or not self._branch:
+        """Another reply to the last question."""
+        if self._chat is None or self._busy() or not self._branch or self._conversation is None:
             return
         chat, reply, conversation = self._chat, self._branch[-1], self._conversation
-        if reply.role is not Role.ASSISTANT or conversation is None:
+        if reply.role is not Role.ASSISTANT:
             return
         self._branch.pop()
-        self._show(conversation, self._branch)
-        self._starting = True
-        self._show_running()
+        self.view.transcript.remove_from(reply.id)
+        self._begin()
         self._bridge.run(lambda: (conversation, chat.retry(reply)), self._follow, self._send_failed)
 
     def stop(self) -> None:
-        if (live := self._running()) is not None:
-            live.task.cancel()
+        if self.conversation is not None:
+            self._replies.stop(self.conversation)
 
-    def _show_menu(self, key: int, where: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        copy = menu.addAction(_("Copy selection"), self._transcript.copy)
-        copy.setEnabled(bool(self._transcript.selected_text()))
-        text = self._transcript.text_of(key)
-        menu.addAction(_("Copy message"), lambda: QGuiApplication.clipboard().setText(text))
-        if not self._busy() and self._branch and key == self._branch[-1].id:
-            menu.addAction(_("Another reply"), self.retry)
-        menu.popup(where)
+    def copy_reply(self) -> None:
+        replies = [message for message in self._branch if message.role is Role.ASSISTANT]
+        if replies:
+            self._copy(self.view.transcript.text_of(replies[-1].id))
 
-    def _show_link(self, address: str) -> None:
-        """The full address first: a link's text can say anything."""
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(address).setEnabled(False)
-        menu.addSeparator()
-        menu.addAction(_("Open in the browser"), lambda: QDesktopServices.openUrl(QUrl(address)))
-        menu.addAction(_("Copy address"), lambda: QGuiApplication.clipboard().setText(address))
-        menu.popup(QCursor.pos())
+    def rename(self) -> None:
+        if self.conversation is not None:
+            if self.sidebar.isHidden():
+                self.toggle_list()
+            self.sidebar.rename(self.conversation)
+
+    def delete(self) -> None:
+        """Put aside at once; a notice offers the way back."""
+        chat, conversation = self._chat, self._conversation
+        if chat is None or conversation is None:
+            return
+        self._draft_timer.stop()
+        self._replies.stop(conversation.id)
+        after = self.sidebar.neighbour(conversation.id, 1)
+        if after == conversation.id:
+            after = self.sidebar.neighbour(conversation.id, -1)
+        number, title = conversation.id, conversation.title or _("New conversation")
+
+        def deleted(_nothing: object) -> None:
+            self._show(None, [])
+            self.composer.set_text("")
+            if after is not None and after != number:
+                self.open(after)
+            self.refresh()
+            self._toasts.show(_("“{title}” is deleted.").format(title=title), _("Undo"), undo)
+
+        def undo() -> None:
+            self._bridge.run(lambda: chat.restore(number), restored, self.show_fault)
+
+        def restored(_nothing: object) -> None:
+            self.refresh()
+            self.open(number)
+
+        self._bridge.run(lambda: chat.delete(number), deleted, self.show_fault)
+
+    def choose_model(self, name: str) -> None:
+        """For this conversation, and for new ones."""
+        self._model = name
+        if self._conversation is not None and self._chat is not None:
+            chat, number = self._chat, self._conversation.id
+            self._conversation = replace(self._conversation, model=name)
+            self._bridge.run(lambda: chat.choose_model(number, name), on_failure=self.show_fault)
+        self._show_model()
+        self._gauge.refresh()
+
+    def toggle_list(self) -> None:
+        self._list_wanted = self.sidebar.isHidden()
+        self.sidebar.setVisible(self._list_wanted)
+
+    def search(self) -> None:
+        if self.sidebar.isHidden():
+            self.toggle_list()
+        self.sidebar.search.setFocus()
+        self.sidebar.search.selectAll()
 
     def save_draft(self) -> None:
-        chat, conversation, text = self._chat, self._conversation, self.composer.text()
-        if chat is not None and conversation is not None and not self._busy():
-            self._bridge.run(
-                lambda: chat.save_draft(conversation.id, text), on_failure=self.show_fault
-            )
+        chat, number, text = self._chat, self.conversation, self.composer.text()
+        if chat is not None and number is not None and not self._asking():
+            self._bridge.run(lambda: chat.save_draft(number, text), on_failure=self.show_fault)
 
     def leave(self) -> None:
         """Keep what is written before something else is shown; a draft alone makes a
         conversation.
         """
         self._draft_timer.stop()
-        chat, text = self._chat, self.composer.text()
-        if chat is not None and self._conversation is None and text.strip() and not self._busy():
-            self._bridge.run(
-                lambda: chat.save_draft(chat.conversation_for(None).id, text),
-                lambda _: self._refresh(),
-                self.show_fault,
-            )
-        else:
+        chat = self._chat
+        if chat is None or self.conversation is not None or self._asking():
             self.save_draft()
+        elif self.composer.has_text():
+            text = self.composer.text()
 
-    def _busy(self) -> bool:
-        return self._starting or self._running() is not None
+            def keep() -> None:
+                chat.save_draft(chat.conversation_for(None).id, text)
+
+            self._bridge.run(keep, lambda _nothing: self.refresh(), self.show_fault)
 
     def restyle(self, tokens: Tokens) -> None:
         """Another theme or font size."""
-        self._transcript.restyle(tokens)
+        self.view.transcript.restyle(tokens)
 
     # --- a reply -------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._starting = True
+        self._show_running()
+        self.show_fault(None)
 
     def _follow(self, begun: tuple[Conversation, ReplyTask]) -> None:
         conversation, task = begun
         self._starting = False
-        self._conversation = conversation
-        number = conversation.id
-        self._live[number] = _Live(task)
-        self._bridge.follow(
-            task,
-            lambda event: self._event(number, event),
-            lambda answer: self._ended(number, answer, answer.fault),
-            lambda fault: self._ended(number, None, fault),
-        )
-
-    def _event(self, number: int, event: ChatEvent) -> None:
-        live, shown = self._live[number], self._shows(number)
-        if isinstance(event, Asked):
-            live.reply = event.reply.id
-            self._refresh()
-            if shown:
-                self._show_asked(event)
-        elif isinstance(event, TextDelta):
-            live.text += event.text
-            if shown and live.reply is not None:
-                self._transcript.stream(live.reply, event.text)
-
-    def _show_asked(self, event: Asked) -> None:
-        present = {message.id for message in self._branch}
-        for message in (event.question, event.reply):
-            if message.id not in present:
-                self._branch.append(message)
-                self._transcript.add(_entry(message))
-        if event.question.id not in present:
-            self.composer.clear()
-        self._transcript.scroll_to_end()
-
-    def _ended(self, number: int, answer: Answered | None, fault: DesktopLlmError | None) -> None:
-        del self._live[number]
-        if self._shows(number):
-            self._show_running()
-            if answer is not None and self._branch and self._branch[-1].id == answer.reply.id:
-                self._branch[-1] = answer.reply
-                self._transcript.finish(answer.reply.id, answer.reply.text, _note(answer.reply))
-            self.show_fault(fault)
-        if answer is not None:
-            self.answered.emit(answer.reply)
-
-    def _shows(self, number: int) -> bool:
-        return self._conversation is not None and self._conversation.id == number
-
-    def _running(self) -> _Live | None:
-        return None if self._conversation is None else self._live.get(self._conversation.id)
-
-    def _show_running(self) -> None:
-        self.composer.set_running(self._starting or self._running() is not None)
+        self._replies.follow(conversation.id, task)
+        if self._conversation is None or self._conversation.id != conversation.id:
+            self._conversation = conversation
 
     def _send_failed(self, fault: DesktopLlmError) -> None:
         self._starting = False
         self._show_running()
         self.show_fault(fault)
 
+    def _asked(self, number: int, asked: Asked) -> None:
+        self.refresh()
+        if number != self.conversation:
+            return
+        present = {message.id for message in self._branch}
+        for message in (asked.question, asked.reply):
+            if message.id not in present:
+                self._branch.append(message)
+                self.view.transcript.add(entry_of(message))
+        if asked.question.id not in present:
+            self.composer.clear()
+        self.view.show_empty(False)
+        self.view.transcript.stream(asked.reply.id, "")
+        self.view.transcript.scroll_to_end()
+        self._show_running()
+
+    def _grew(self, number: int, text: str) -> None:
+        live = self._replies.live(number)
+        if number == self.conversation and live is not None and live.reply is not None:
+            self.view.transcript.stream(live.reply, text)
+
+    def _progressed(self, number: int, progress: object) -> None:
+        if number == self.conversation:
+            self.view.show_progress(progress)  # type: ignore[arg-type]  # Signal(object)
+
+    def _ended(self, number: int, answer: Answered | None, fault: DesktopLlmError | None) -> None:
+        self.sidebar.model.refresh(number)
+        if answer is not None:
+            self.answered.emit(answer.reply)
+        if number != self.conversation:
+            return
+        self._show_running()
+        self.view.show_progress(None)
+        if answer is None:
+            self._take_back()
+        elif self._branch and self._branch[-1].id == answer.reply.id:
+            self._branch[-1] = answer.reply
+            self.view.transcript.finish(answer.reply.id, answer.reply.text, note_of(answer.reply))
+        self.view.transcript.refresh_actions()
+        self.show_fault(fault, retry=answer is not None)
+        self._gauge.refresh()
+
+    def _take_back(self) -> None:
+        """The question was not kept, or stands in the draft again: show what is stored, and after
+        the draft what was written since.
+        """
+        if self._chat is None or self.conversation is None:
+            return
+        chat, number, since = self._chat, self.conversation, self.composer.text()
+
+        def show(opened: tuple[Conversation, list[StoredMessage]]) -> None:
+            self._opened(*opened, keep_fault=True)
+            draft = self.composer.text()
+            if since.strip() and since != draft:
+                self.composer.set_text(f"{draft}\n\n{since}" if draft else since)
+
+        self._bridge.run(lambda: chat.open(number), show, self.show_fault)
+
+    def _copy(self, text: str) -> None:
+        QGuiApplication.clipboard().setText(text)
+        self._toasts.show(_("Copied."))
+
+    def _may_retry(self, key: int) -> bool:
+        last = self._branch[-1] if self._branch else None
+        mine = last is None or last.id != key or last.role is not Role.ASSISTANT
+        return not mine and not self._busy()
+
+    def _measure(self, text: str) -> Callable[[], TokenCount | None] | None:
+        """Not while a reply is written: the engine would answer only after it."""
+        chat, number, model = self._chat, self.conversation, self._model
+        if chat is None or self._busy() or len(self._replies):
+            return None
+        return lambda: chat.measure(number, text, model)
+
+    def _asking(self) -> bool:
+        """What stands in the composer is on its way; it is a draft again when that fails."""
+        live = self._replies.live(self.conversation)
+        return self._starting or (live is not None and live.reply is None)
+
+    def _busy(self) -> bool:
+        return self._starting or self._replies.live(self.conversation) is not None
+
+    def _show_running(self) -> None:
+        busy = self._busy()
+        self.composer.set_running(busy)
+        for command in (Command.STOP, Command.RETRY):
+            self._actions[command].setEnabled(busy is (command is Command.STOP))
+        if self.conversation is not None:
+            self.sidebar.model.refresh(self.conversation)
+
     # --- showing -------------------------------------------------------------------------------
 
-    def _refresh(self, then: Callable[[], None] | None = None) -> None:
-        assert self._chat is not None
-        chat = self._chat
+    def refresh(self, then: Callable[[], None] | None = None) -> None:
+        """The list anew, e.g. because another process has changed it."""
+        if self._chat is None:
+            return
 
         def show(rows: list[Conversation]) -> None:
-            self._model.show(rows)
-            if self._conversation is not None:
-                self._select(self._conversation.id)
-                for row in rows:
-                    if row.id == self._conversation.id:
-                        self._title.setText(row.title)
+            self.sidebar.show_conversations(rows, self.conversation)
+            for row in rows:
+                if self._conversation is not None and row.id == self._conversation.id:
+                    self._conversation = replace(row, model=self._conversation.model)
+                    self.view.title.setText(row.title or _("New conversation"))
             if then is not None:
                 then()
 
-        self._bridge.run(chat.conversations, show, self.show_fault)
+        self._bridge.run(self._chat.conversations, show, self.show_fault)
 
-    def _open_newest(self) -> None:
-        if self._model.rowCount():
-            self._list.setCurrentIndex(self._model.index(0, 0))
-        else:
-            self.new_conversation()
+    def _search(self, query: str) -> None:
+        if self._chat is not None:
+            chat = self._chat
+            self._bridge.run(
+                lambda: chat.search(query),
+                lambda hits: self.sidebar.show_hits(query, hits),
+                self.show_fault,
+            )
 
-    def _select(self, conversation: int) -> None:
-        row = self._model.row_of(conversation)
-        if row is not None:
-            self._list.selectionModel().blockSignals(True)
-            self._list.setCurrentIndex(self._model.index(row, 0))
-            self._list.selectionModel().blockSignals(False)
+    def _rename(self, number: int, title: str) -> None:
+        if self._chat is not None:
+            chat = self._chat
+            self._bridge.run(
+                lambda: chat.rename(number, title), lambda _none: self.refresh(), self.show_fault
+            )
 
-    def _row_chosen(self, index: QModelIndex, _before: QModelIndex) -> None:
-        number = index.data(ID_ROLE)
-        if self._chat is None or number is None:
-            return
-        if self._conversation is not None and number == self._conversation.id:
-            return
-        self.leave()
-        chat = self._chat
-        self._bridge.run(
-            lambda: chat.open(number), lambda opened: self._opened(*opened), self.show_fault
-        )
-
-    def _opened(self, conversation: Conversation, branch: list[StoredMessage]) -> None:
-        live = self._live.get(conversation.id)
+    def _opened(
+        self, conversation: Conversation, branch: list[StoredMessage], keep_fault: bool = False
+    ) -> None:
+        live = self._replies.live(conversation.id)
         if live is not None:  # newer than what was flushed
             branch = [
                 replace(message, text=live.text) if message.id == live.reply else message
                 for message in branch
             ]
-        self._show(conversation, branch)
+        self._show(conversation, branch, keep_fault)
         self.composer.set_text(conversation.draft)
-        self._show_running()
+        self._draft_timer.stop()
+        if live is not None:
+            self.view.show_progress(live.progress)
+            if live.reply is not None:
+                self.view.transcript.stream(live.reply, "")
 
-    def _show(self, conversation: Conversation | None, branch: list[StoredMessage]) -> None:
+    def _show(
+        self,
+        conversation: Conversation | None,
+        branch: list[StoredMessage],
+        keep_fault: bool = False,
+    ) -> None:
         self._conversation, self._branch = conversation, branch
         title = "" if conversation is None else conversation.title
-        self._title.setText(title or _("New conversation"))
-        self._transcript.show_entries([_entry(message) for message in branch])
-        self.show_fault(None)
+        self.view.title.setText(title or _("New conversation"))
+        self.view.transcript.show_entries([entry_of(message) for message in branch])
+        self.view.show_empty(not branch)
+        self.view.show_progress(None)
+        self._gauge.clear()
+        self.sidebar.mark(self.conversation)
+        self._show_model()
+        if not keep_fault and not self._lasting:
+            self.show_fault(None)
+        if self._chat is not None:
+            self._show_running()
+        self.opened.emit()
 
-    def show_fault(self, fault: DesktopLlmError | None) -> None:
-        self._error.setText("" if fault is None else str(word_fault(fault)))
-        self._error.setVisible(fault is not None)
-        self._retry.setVisible(fault is not None and bool(self._branch))
+    def show_default_model(self, name: str) -> None:
+        self._model = name
+        self._show_model()
 
-    def _arrange(self) -> None:
-        side = QWidget(self)
-        side.setObjectName("sidebar")
-        column = QVBoxLayout(side)
-        column.setContentsMargins(12, 12, 12, 12)
-        column.setSpacing(8)
-        column.addWidget(self._new)
-        column.addWidget(self._list)
-        main = QFrame(self)
-        main.setObjectName("page")
-        rows = QVBoxLayout(main)
-        rows.setContentsMargins(0, 0, 0, 12)
-        rows.setSpacing(8)
-        self._title.setContentsMargins(24, 12, 24, 0)
-        rows.addWidget(self._title)
-        rows.addWidget(self._transcript, 1)
-        fault = QHBoxLayout()
-        fault.setContentsMargins(24, 0, 24, 0)
-        fault.addWidget(self._error, 1)
-        fault.addWidget(self._retry)
-        rows.addLayout(fault)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(24, 0, 24, 0)
-        foot.addStretch(1)
-        self.composer.setMaximumWidth(744)
-        foot.addWidget(self.composer, 1000)
-        foot.addStretch(1)
-        rows.addLayout(foot)
-        self.addWidget(side)
-        self.addWidget(main)
-        self.setChildrenCollapsible(False)
-        self.setHandleWidth(1)
-        self.setSizes([240, 760])
-        self.setStretchFactor(1, 1)
+    def _show_model(self) -> None:
+        own = self._conversation.model if self._conversation is not None else ""
+        self.view.show_model(own or self._model)
 
+    def show_fault(
+        self,
+        fault: DesktopLlmError | None,
+        retry: bool = False,
+        actions: list[FaultAction] | None = None,
+        lasting: bool = False,
+    ) -> None:
+        """`lasting`: of the program, not of this conversation; stays when another is shown."""
+        offered = list(actions or [])
+        if retry and fault is not None:
+            offered.append((_("Try again"), self.retry))
+        self._lasting = lasting and fault is not None
+        self.view.show_fault(fault, offered)
 
-def _entry(message: StoredMessage) -> Entry:
-    return Entry(message.id, message.text, message.role is Role.USER, _note(message))
-
-
-def _note(message: StoredMessage) -> str:
-    """One line below a reply: its model and speed, or why it is not whole."""
-    if message.role is not Role.ASSISTANT or message.state is MessageState.STREAMING:
-        return ""
-    parts = [message.model] if message.model else []
-    if message.stats is not None and message.stats.tokens_per_second:
-        speed = _("{number} tok/s").format(number=f"{message.stats.tokens_per_second:,.0f}")
-        parts.append(speed)
-    if message.state is MessageState.STOPPED:
-        parts.append(_("stopped by you"))
-    elif message.state is MessageState.INTERRUPTED:
-        reason = _reason(message.reason)
-        parts.append(_("interrupted") + (f": {reason}" if reason else ""))
-    return " · ".join(parts)
-
-
-def _reason(code: str) -> str:
-    try:
-        return word_fault(EnvironmentFault(FaultCode(code))).what
-    except ValueError:
-        return ""
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        narrow = event.size().width() < NARROW
+        if narrow != (event.oldSize().width() < NARROW) or event.oldSize().width() < 0:
+            self._list_wanted = False
+            self.sidebar.setVisible(not narrow)
+        super().resizeEvent(event)

@@ -1,7 +1,9 @@
 """Markdown blocks as a QTextDocument, built by cursor: no HTML, nothing loaded."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from PySide6.QtCore import QRectF
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -16,6 +18,7 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
+from desktop_llm.rendering.highlight import Kind, Run
 from desktop_llm.rendering.markdown import (
     Block,
     Code,
@@ -35,10 +38,19 @@ GAP = 8  # pixels between blocks
 CODE_PADDING = 12
 HEADINGS = {1: 26 / 15, 2: 20 / 15, 3: 17 / 15}  # sizes relative to the reading size
 ALIGNMENTS = {"left": 0x1, "right": 0x2, "center": 0x4}  # of Qt.AlignmentFlag
+_IS_CODE = QTextFormat.Property.UserProperty.value
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCode:
+    """Source code, and the position in its document where it begins."""
+
+    position: int
+    code: Code
 
 
 class BlockDocument(QTextDocument):
-    """A message. What is finished stays; the open end is replaced while it streams."""
+    """A message. What is finished stays; the open end grows or is replaced while it streams."""
 
     def __init__(self, tokens: Tokens, font: QFont) -> None:
         super().__init__()
@@ -47,6 +59,10 @@ class BlockDocument(QTextDocument):
         self._frozen = 0  # position where the open end begins
         self._spare = True  # the last block is empty and takes what comes next
         self._frozen_spare = True
+        self._finished: list[Block] = []
+        self._open: tuple[Block, ...] = ()
+        self._plain_code: list[PlacedCode] = []
+        self._open_code: list[PlacedCode] = []  # of the open end: coloured once it is finished
         self.setUndoRedoEnabled(False)
         self.setDefaultFont(font)
         self.setDocumentMargin(0)
@@ -58,23 +74,103 @@ class BlockDocument(QTextDocument):
         cursor.insertText(text, self._characters())
 
     def show_markdown(self, text: str) -> None:
+        self.show_blocks(parse(text))
+
+    def show_blocks(self, blocks: Sequence[Block]) -> None:
+        """Exactly these; nothing is done where they are what is shown."""
+        if (*self._finished, *self._open) == tuple(blocks):
+            self._freeze()
+            return
         self.clear()
         self._frozen, self._spare, self._frozen_spare = 0, True, True
-        self.extend(parse(text), ())
+        self._finished, self._open = [], ()
+        self._plain_code, self._open_code = [], []
+        self.extend(blocks, ())
 
     def extend(self, finished: Sequence[Block], open_end: Sequence[Block]) -> None:
         """Add finished blocks for good and show the open ones after them."""
         cursor = QTextCursor(self)
-        cursor.setPosition(self._frozen)
-        cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
-        cursor.removeSelectedText()
-        self._spare = self._frozen_spare
+        cursor.beginEditBlock()
+        if finished or not self._grow(tuple(open_end)):
+            cursor.setPosition(self._frozen)
+            cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+            cursor.removeSelectedText()
+            self._spare = self._frozen_spare
+            if self._spare:
+                cursor.setBlockFormat(_thin())
+            self._write(cursor, finished, 0)
+            self._finished += finished
+            self._frozen, self._frozen_spare = self.characterCount() - 1, self._spare
+            waiting = len(self._plain_code)
+            self._write(cursor, open_end, 0)
+            self._open_code = self._plain_code[waiting:]
+            del self._plain_code[waiting:]
+        self._open = tuple(open_end)
+        cursor.endEditBlock()
+
+    def take_plain_code(self) -> list[PlacedCode]:
+        """Finished code that nobody has coloured yet; each is given once."""
+        taken, self._plain_code = self._plain_code, []
+        return taken
+
+    def colour(self, position: int, runs: Sequence[Run]) -> None:
+        """Colour code that begins there."""
+        colours = {kind: QColor(getattr(self._tokens, f"syntax_{kind}")) for kind in Kind}
+        cursor = QTextCursor(self)
+        cursor.beginEditBlock()
+        for run in runs:
+            cursor.setPosition(position + run.start)
+            cursor.setPosition(position + run.start + run.length, QTextCursor.MoveMode.KeepAnchor)
+            style = QTextCharFormat()
+            style.setForeground(colours[run.kind])
+            cursor.mergeCharFormat(style)
+        cursor.endEditBlock()
+
+    def code_frames(self) -> list[tuple[QRectF, str]]:
+        """Where code is drawn, and its text."""
+        found = []
+        for frame in self.rootFrame().childFrames():
+            if frame.frameFormat().hasProperty(_IS_CODE):
+                cursor = frame.firstCursorPosition()
+                cursor.setPosition(frame.lastPosition(), QTextCursor.MoveMode.KeepAnchor)
+                rectangle = self.documentLayout().frameBoundingRect(frame)
+                found.append((rectangle, cursor.selection().toPlainText()))
+        return found
+
+    # --- the open end --------------------------------------------------------------------------
+
+    def _grow(self, wanted: tuple[Block, ...]) -> bool:
+        """Append what the open end has more than before; False where it is not the same plus
+        something: then it has to be written again.
+        """
+        if not self._open or len(wanted) != len(self._open) or wanted[:-1] != self._open[:-1]:
+            return False
         cursor = self._at_end()
-        if self._spare:
-            cursor.setBlockFormat(_thin())
-        self._write(cursor, finished, 0)
+        match self._open[-1], wanted[-1]:
+            case Paragraph(before), Paragraph(after):
+                more = _more_spans(before, after)
+                if more is None:
+                    return False
+                self._spans(cursor, more)
+            case Code(before_text, language), Code(text, also):
+                frames = self.rootFrame().childFrames()
+                if language != also or not text.startswith(before_text) or not frames:
+                    return False
+                cursor = frames[-1].lastCursorPosition()
+                cursor.insertText(text[len(before_text) :], self._code_characters())
+                grown = Code(text, language)
+                self._open_code = [replace(placed, code=grown) for placed in self._open_code]
+            case _:
+                return False
+        return True
+
+    def _freeze(self) -> None:
+        """The open end is final."""
+        self._plain_code += self._open_code
+        self._open_code = []
+        self._finished += self._open
+        self._open = ()
         self._frozen, self._frozen_spare = self.characterCount() - 1, self._spare
-        self._write(cursor, open_end, 0)
 
     # --- blocks --------------------------------------------------------------------------------
 
@@ -139,28 +235,21 @@ class BlockDocument(QTextDocument):
             cursor.insertText(span.text.replace("\n", "\u2028"), style)
 
     def _code(self, cursor: QTextCursor, code: Code, indent: int) -> None:
-        style = self._characters()
-        style.setFontFamilies(MONOSPACE)
-        style.setProperty(
-            QTextFormat.Property.FontPixelSize, max(1, round(self._font.pixelSize() * 13 / 15))
-        )
         frame = QTextFrameFormat()
         frame.setBackground(QColor(self._tokens.code))
         frame.setPadding(CODE_PADDING)
         frame.setLeftMargin(indent * self.indentWidth())
         frame.setBottomMargin(GAP)
         frame.setTopMargin(GAP // 2)
+        frame.setProperty(_IS_CODE, True)
         if not self._spare:
             cursor.insertBlock(_thin())
-        cursor.insertFrame(frame)
-        layout = QTextBlockFormat()
-        for number, line in enumerate(code.text.split("\n")):
-            if number:
-                cursor.insertBlock(layout, style)
-            else:
-                cursor.setBlockFormat(layout)
-                cursor.setBlockCharFormat(style)
-            cursor.insertText(line, style)
+        made = cursor.insertFrame(frame)
+        cursor.setBlockFormat(QTextBlockFormat())
+        cursor.setBlockCharFormat(self._code_characters())
+        cursor.insertText(code.text, self._code_characters())
+        if code.language and code.text:
+            self._plain_code.append(PlacedCode(made.firstPosition(), code))
         self._after_frame(cursor)
 
     def _items(self, cursor: QTextCursor, items: Items, indent: int) -> None:
@@ -229,6 +318,13 @@ class BlockDocument(QTextDocument):
         style.setForeground(QColor(self._tokens.text))
         return style
 
+    def _code_characters(self) -> QTextCharFormat:
+        style = self._characters()
+        style.setFontFamilies(MONOSPACE)
+        size = max(1, round(self._font.pixelSize() * 13 / 15))
+        style.setProperty(QTextFormat.Property.FontPixelSize, size)
+        return style
+
     def _at_end(self) -> QTextCursor:
         cursor = QTextCursor(self)
         cursor.movePosition(QTextCursor.MoveOperation.End)
@@ -240,3 +336,16 @@ def _thin() -> QTextBlockFormat:
     layout = QTextBlockFormat()
     layout.setLineHeight(1, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
     return layout
+
+
+def _more_spans(before: tuple[Span, ...], after: tuple[Span, ...]) -> tuple[Span, ...] | None:
+    """What `after` has beyond `before`; None where that is not all that changed."""
+    if not before:
+        return after
+    last = len(before) - 1
+    if len(after) <= last or after[:last] != before[:last]:
+        return None
+    old, new = before[last], after[last]
+    if replace(new, text=old.text) != old or not new.text.startswith(old.text):
+        return None
+    return (replace(new, text=new.text[len(old.text) :]), *after[last + 1 :])

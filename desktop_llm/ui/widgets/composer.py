@@ -1,10 +1,21 @@
 """Where a person writes: grows with its text, Enter sends, Shift+Enter breaks the line."""
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QInputMethodEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QIcon, QInputMethodEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_llm.core.text import clean_text
 
 MOST_LINES = 10
+SURELY_TEXT = 1000  # characters; nobody types as many spaces
 
 
 class Composer(QFrame):
@@ -16,12 +27,19 @@ class Composer(QFrame):
         super().__init__(parent)
         self.setObjectName("composer")
         self.editor = _Editor(self)
+        self.gauge = QLabel(self)
+        self.gauge.setProperty("small", True)
         self.button = QPushButton(self)
         self.button.setProperty("primary", True)
         self.button.clicked.connect(self._clicked)
         self._running = False
+        self._blocked = False
         self._words = ("", "")
+        self._icons = (QIcon(), QIcon())
         foot = QHBoxLayout()
+        foot.setContentsMargins(4, 0, 0, 0)
+        foot.setSpacing(12)
+        foot.addWidget(self.gauge)
         foot.addStretch()
         foot.addWidget(self.button)
         layout = QVBoxLayout(self)
@@ -29,6 +47,7 @@ class Composer(QFrame):
         layout.setSpacing(4)
         layout.addWidget(self.editor)
         layout.addLayout(foot)
+        self.setFocusProxy(self.editor)
         self.editor.send_wanted.connect(self._send)
         self.editor.focused.connect(self._show_focus)
         self.editor.textChanged.connect(self._text_changed)
@@ -40,20 +59,47 @@ class Composer(QFrame):
         self._words = (send, stop)
         self.set_running(self._running)
 
+    def set_icons(self, send: QIcon, stop: QIcon) -> None:
+        self._icons = (send, stop)
+        self.set_running(self._running)
+
     def set_running(self, running: bool) -> None:
         self._running = running
         self.button.setText(self._words[running])
+        self.button.setIcon(self._icons[running])
         self.button.setAccessibleName(self._words[running])
-        self.button.setEnabled(running or bool(self.text().strip()))
+        self.button.setEnabled(running or self._may_send())
+
+    def set_gauge(self, text: str, hint: str = "", over: bool = False) -> None:
+        """How much of the context the text takes; over it cannot be sent."""
+        self.gauge.setText(text)
+        self.gauge.setToolTip(hint)
+        self.gauge.setAccessibleName(hint or text)
+        if bool(self.gauge.property("danger")) != over:
+            self.gauge.setProperty("danger", over)
+            self.gauge.style().unpolish(self.gauge)
+            self.gauge.style().polish(self.gauge)
+        self._blocked = over
+        self.set_running(self._running)
 
     def text(self) -> str:
         return self.editor.toPlainText()
 
     def set_text(self, text: str) -> None:
         self.editor.setPlainText(text)
+        cursor = self.editor.textCursor()
+        cursor.movePosition(cursor.MoveOperation.End)
+        self.editor.setTextCursor(cursor)
 
     def clear(self) -> None:
         self.editor.clear()
+
+    def has_text(self) -> bool:
+        length = self.editor.document().characterCount() - 1
+        return length > SURELY_TEXT or bool(self.text().strip())
+
+    def _may_send(self) -> bool:
+        return not self._blocked and self.has_text()
 
     def _clicked(self) -> None:
         if self._running:
@@ -62,13 +108,15 @@ class Composer(QFrame):
             self._send()
 
     def _send(self) -> None:
-        if not self._running and self.text().strip():
+        if not self._running and self._may_send():
             self.send_wanted.emit(self.text())
 
     def _text_changed(self) -> None:
-        lines = min(MOST_LINES, max(2, self.editor.blockCount()))
+        document = self.editor.document()
+        lines = max(2, min(MOST_LINES, round(document.size().height())))
         height = lines * self.editor.fontMetrics().lineSpacing() + 12
-        self.editor.setFixedHeight(height)
+        if self.editor.height() != height:
+            self.editor.setFixedHeight(height)
         self.set_running(self._running)
         self.changed.emit()
 
@@ -99,6 +147,11 @@ class _Editor(QPlainTextEdit):
                 self.send_wanted.emit()
             return
         super().keyPressEvent(event)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Text alone, without what no model and no database takes."""
+        if source.hasText():
+            self.insertPlainText(clean_text(source.text()))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

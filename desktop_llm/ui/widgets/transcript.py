@@ -1,71 +1,77 @@
-"""A column of messages in one scroll area.
+"""The messages of a conversation in one scroll area.
 
-Only what can be seen is laid out; the rest has an estimated height. One selection reaches across
-messages.
+Only what can be seen is laid out. Screen readers see each visible message as a child.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
+    QAccessible,
+    QAccessibleEvent,
     QColor,
     QContextMenuEvent,
+    QFocusEvent,
     QFontMetricsF,
     QGuiApplication,
+    QIcon,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPalette,
+    QPen,
     QResizeEvent,
-    QTextCursor,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
-from desktop_llm.rendering.markdown import StreamingParser
-from desktop_llm.ui.theme import Tokens, reading_font
+from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.block_document import BlockDocument
+from desktop_llm.ui.widgets.message_bar import CopyCodeButton, MessageAction, MessageBar
+from desktop_llm.ui.widgets.message_column import (
+    MARGIN,
+    PADDING,
+    ColourCode,
+    Entry,
+    MessageColumn,
+)
+from desktop_llm.ui.widgets.message_selection import MessageSelection, Position
 
-COLUMN = 720  # pixels at most
-MARGIN = 24  # around the column
-PADDING = 12  # inside a tinted card
-SPACING = 16  # between messages
 NEAR_END = 24  # pixels from the end that still count as following it
-
-
-@dataclass(slots=True)
-class Entry:
-    """One message as it is drawn. `note`: a grey line below it, what became of it."""
-
-    key: int
-    text: str
-    mine: bool  # the person's: plain text on a card
-    note: str = ""
-    document: BlockDocument | None = None
-    stream: StreamingParser | None = None
-    height: float = 0.0
-
-
-Position = tuple[int, int]  # entry, character
+NAME_LENGTH = 2000  # characters of a message that a screen reader is given at once
+RING = 6  # pixels that the mark of the current message stands out
+CARET = 2
 
 
 class Transcript(QAbstractScrollArea):
     """Signals carry the message's key."""
 
     link_activated = Signal(str)
-    menu_wanted = Signal(int, QPoint)  # message under the mouse, global position
+    menu_wanted = Signal(int, QPoint)  # message, global position
     following_changed = Signal(bool)  # whether the view follows the end
 
-    def __init__(self, tokens: Tokens, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        colour_code: ColourCode | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._tokens = tokens
-        self._entries: list[Entry] = []
-        self._tops: list[float] = []
-        self._anchor: Position | None = None
-        self._cursor: Position | None = None
+        self._column = MessageColumn(tokens, self.font(), colour_code)
+        self._column.on_coloured = self.viewport().update
+        self._selection = MessageSelection(self._column)
         self._following = True
+        self._current: int | None = None  # the message the keyboard is at
+        self._hovered: int | None = None
+        self._actions_of: Callable[[int], Sequence[MessageAction]] = lambda _key: ()
+        self._bar = MessageBar(self.viewport())
+        self._copy_code = CopyCodeButton(self.viewport())
+        self._readable: list[QWidget] = []  # a child for each visible message
+        self._drag = QTimer(self)
+        self._drag.setInterval(30)
+        self._drag.timeout.connect(self._drag_on)
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -74,49 +80,91 @@ class Transcript(QAbstractScrollArea):
         self.verticalScrollBar().setSingleStep(24)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
 
+    def set_actions(self, actions_of: Callable[[int], Sequence[MessageAction]]) -> None:
+        """What the buttons beside a message do, asked for when they are shown."""
+        self._actions_of = actions_of
+
+    def set_copy_code(self, icon: QIcon, text: str) -> None:
+        self._copy_code.set_words(icon, text)
+
+    def refresh_actions(self) -> None:
+        """What can be done with a message has changed."""
+        self._bar.key = None
+        self.viewport().update()
+
     # --- content -------------------------------------------------------------------------------
 
     def show_entries(self, entries: list[Entry]) -> None:
-        self._entries = entries
-        self._anchor = self._cursor = None
+        self._forget_places()
+        self._column.show(entries)
         self._following = True
-        self._estimate()
-        self._place()
+        self._adjust()
         self.scroll_to_end()
 
     def add(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        self._estimate(len(self._entries) - 1)
-        self._place()
+        self._column.add(entry)
+        self._adjust()
+
+    def remove_from(self, key: int) -> None:
+        """Take out a message and what comes after it."""
+        self._forget_places()
+        self._column.remove_from(self._column.index_of(key))
+        self._adjust()
 
     def stream(self, key: int, more: str) -> None:
         """Text at the end of a message that is being written."""
-        entry = self._entry(key)
-        if entry.stream is None:
-            entry.stream = StreamingParser()
-            entry.document = self._new_document()
-            more, entry.text = entry.text + more, ""
-        entry.text += more
-        finished, open_end = entry.stream.feed(more)
-        assert entry.document is not None
-        entry.document.extend(finished, open_end)
-        entry.height = self._measured(entry)
-        self._place()
+        index = self._column.index_of(key)
+        if self._column.stream(index, more):
+            self._adjust()
+        else:
+            around = self._card(index).toAlignedRect().adjusted(-RING, -RING, RING, RING)
+            self.viewport().update(around)
 
     def finish(self, key: int, text: str, note: str = "") -> None:
-        """The message as it is stored, rendered once and exactly."""
-        entry = self._entry(key)
-        entry.text, entry.note, entry.stream, entry.document = text, note, None, None
-        self._layout(entry)
-        self._place()
+        """The message as it is stored, rendered exactly."""
+        self._column.finish(self._column.index_of(key), text, note)
+        self._adjust()
 
     def restyle(self, tokens: Tokens) -> None:
-        """Another theme or font."""
+        """Another theme, font or width; the message at the upper edge stays there."""
+        place = self.view_position()
         self._tokens = tokens
-        for entry in self._entries:
-            entry.document = None
-        self._estimate()
-        self._place()
+        self._column.restyle(tokens, self.font(), self.viewport().width())
+        self._adjust()
+        if place is not None:
+            self.restore_view(*place)
+
+    def text_of(self, key: int) -> str:
+        return self._column[self._column.index_of(key)].text
+
+    def code_of(self, key: int) -> list[str]:
+        """The code blocks of a message."""
+        document = self._column.document(self._column.index_of(key))
+        return [text for _, text in document.code_frames()]
+
+    def selected_text(self) -> str:
+        """Across messages, with an empty line between two."""
+        return self._selection.text()
+
+    def select_all(self) -> None:
+        self._selection.take_all()
+        self.viewport().update()
+
+    def copy(self) -> None:
+        if text := self.selected_text():
+            QGuiApplication.clipboard().setText(text)
+
+    def _forget_places(self) -> None:
+        self._selection.clear()
+        self._current = self._hovered = None
+        self._bar.leave()
+        self._copy_code.hide()
+
+    # --- where the view is ---------------------------------------------------------------------
+
+    @property
+    def following(self) -> bool:
+        return self._following
 
     def scroll_to_end(self) -> None:
         bar = self.verticalScrollBar()
@@ -125,248 +173,327 @@ class Transcript(QAbstractScrollArea):
             self._lay_out_visible()
         bar.setValue(bar.maximum())
 
-    @property
-    def following(self) -> bool:
-        return self._following
+    def view_position(self) -> tuple[int, int] | None:
+        """Message at the upper edge and pixels of it above; None while the end is followed."""
+        if self._following or not len(self._column):
+            return None
+        index = self._column.at(self.verticalScrollBar().value())
+        return self._column[index].key, -round(self._card(index).top())
 
-    def text_of(self, key: int) -> str:
-        return self._entry(key).text
+    def restore_view(self, key: int, offset: int) -> None:
+        """Scroll to what `view_position` gave; a message that is gone changes nothing."""
+        try:
+            index = self._column.index_of(key)
+        except KeyError:
+            return
+        for _ in range(2):  # what is laid out on the way may move it
+            self.verticalScrollBar().setValue(round(self._column.card(index).top() + offset))
+            self._lay_out_visible()
 
-    def selected_text(self) -> str:
-        """Across messages, with an empty line between two."""
-        span = self._selection()
-        if span is None:
+    def _visible(self) -> range:
+        top = self.verticalScrollBar().value()
+        return self._column.visible(top, top + self.viewport().height())
+
+    def _card(self, index: int) -> QRectF:
+        """What a message takes up of the viewport."""
+        return self._column.card(index).translated(0, -self.verticalScrollBar().value())
+
+    def _origin(self, index: int) -> QPointF:
+        """Where its text begins."""
+        inset = PADDING if self._column[index].mine else 0
+        return self._card(index).topLeft() + QPointF(inset, inset)
+
+    def _index_at(self, point: QPointF) -> int:
+        return self._column.at(point.y() + self.verticalScrollBar().value())
+
+    def _position_at(self, point: QPointF) -> Position | None:
+        """The character nearest to a point of the viewport."""
+        if not len(self._column):
+            return None
+        index = self._index_at(point)
+        layout = self._column.document(index).documentLayout()
+        hit = layout.hitTest(point - self._origin(index), Qt.HitTestAccuracy.FuzzyHit)
+        return index, max(0, hit)
+
+    def _link_at(self, point: QPointF) -> str:
+        if not len(self._column):
             return ""
-        (first, start), (last, end) = span
-        parts = []
-        for index in range(first, last + 1):
-            document = self._layout(self._entries[index])
-            cursor = QTextCursor(document)
-            cursor.setPosition(start if index == first else 0)
-            final = end if index == last else document.characterCount() - 1
-            cursor.setPosition(final, QTextCursor.MoveMode.KeepAnchor)
-            parts.append(cursor.selection().toPlainText())
-        return "\n\n".join(parts)
+        index = self._index_at(point)
+        layout = self._column.document(index).documentLayout()
+        return layout.anchorAt(point - self._origin(index))
 
-    def select_all(self) -> None:
-        if self._entries:
-            last = len(self._entries) - 1
-            self._anchor = (0, 0)
-            self._cursor = (last, self._layout(self._entries[last]).characterCount() - 1)
-            self.viewport().update()
-
-    def copy(self) -> None:
-        if text := self.selected_text():
-            QGuiApplication.clipboard().setText(text)
-
-    # --- geometry ------------------------------------------------------------------------------
-
-    def _column(self) -> tuple[float, float]:
-        """Left edge and width of the text."""
-        width = min(COLUMN, self.viewport().width() - 2 * MARGIN)
-        return (self.viewport().width() - width) / 2, max(width, 100)
-
-    def _new_document(self) -> BlockDocument:
-        document = BlockDocument(self._tokens, reading_font(self.font()))
-        document.setTextWidth(self._column()[1])
-        return document
-
-    def _layout(self, entry: Entry) -> BlockDocument:
-        if entry.document is None:
-            document = self._new_document()
-            if entry.mine:
-                document.setTextWidth(self._column()[1] - 2 * PADDING)
-                document.show_text(entry.text)
-            else:
-                document.show_markdown(entry.text)
-            entry.document = document
-            entry.height = self._measured(entry)
-        return entry.document
-
-    def _measured(self, entry: Entry) -> float:
-        assert entry.document is not None
-        note = QFontMetricsF(self.font()).height() + 4 if entry.note else 0
-        return entry.document.size().height() + (2 * PADDING if entry.mine else 0) + note
-
-    def _estimate(self, start: int = 0) -> None:
-        metrics = QFontMetricsF(reading_font(self.font()))
-        across = max(1.0, self._column()[1] / metrics.averageCharWidth())
-        for entry in self._entries[start:]:
-            if entry.document is None:
-                lines = len(entry.text) / across + entry.text.count("\n") + 1
-                entry.height = lines * metrics.height() * 1.5 + (2 * PADDING if entry.mine else 8)
-
-    def _place(self) -> None:
-        self._tops, top = [], float(MARGIN)
-        for entry in self._entries:
-            self._tops.append(top)
-            top += entry.height + SPACING
-        bar = self.verticalScrollBar()
-        height = self.viewport().height()
-        bar.setPageStep(height)
+    def _adjust(self) -> None:
+        """The scroll bar to the column's height; the end is followed where it was."""
+        bar, height = self.verticalScrollBar(), self.viewport().height()
         following = self._following
-        bar.setRange(0, max(0, round(top + MARGIN - SPACING - height)))
+        bar.setPageStep(height)
+        bar.setRange(0, max(0, round(self._column.height - height)))
         if following:
             bar.setValue(bar.maximum())
         self.viewport().update()
 
-    def _visible(self) -> range:
-        top = self.verticalScrollBar().value()
-        bottom = top + self.viewport().height()
-        shown = [
-            index
-            for index, entry in enumerate(self._entries)
-            if self._tops[index] + entry.height >= top and self._tops[index] <= bottom
-        ]
-        return range(shown[0], shown[-1] + 1) if shown else range(0)
-
     def _lay_out_visible(self) -> None:
         """Lay out what is seen; what lies above grows upwards, so that nothing jumps."""
-        bar = self.verticalScrollBar()
-        moved = 0.0
-        changed = False
-        for index in self._visible():
-            entry = self._entries[index]
+        bar, visible = self.verticalScrollBar(), self._visible()
+        moved, changed = 0.0, False
+        for index in visible:
+            entry = self._column[index]
             if entry.document is None:
+                above = self._card(index).bottom() < 1
                 before = entry.height
-                self._layout(entry)
+                self._column.document(index)
                 changed = True
-                if self._tops[index] + before < bar.value() + 1:
-                    moved += entry.height - before
+                moved += entry.height - before if above else 0
         if changed:
-            self._place()
+            self._column.forget_far(visible)
+            self._column.place()
+            self._adjust()
             if not self._following and moved:
                 bar.setValue(round(bar.value() + moved))
-
-    def _entry(self, key: int) -> Entry:
-        return next(entry for entry in reversed(self._entries) if entry.key == key)
-
-    def _origin(self, index: int) -> QPointF:
-        left, _ = self._column()
-        inset = PADDING if self._entries[index].mine else 0
-        top = self._tops[index] - self.verticalScrollBar().value()
-        return QPointF(left + inset, top + inset)
-
-    def _at(self, point: QPointF) -> Position | None:
-        """The character nearest to a point of the viewport."""
-        if not self._entries:
-            return None
-        y = point.y() + self.verticalScrollBar().value()
-        index = max((i for i, top in enumerate(self._tops) if top <= y), default=0)
-        document = self._layout(self._entries[index])
-        inside = point - self._origin(index)
-        hit = document.documentLayout().hitTest(inside, Qt.HitTestAccuracy.FuzzyHit)
-        return index, max(0, hit)
-
-    def _selection(self) -> tuple[Position, Position] | None:
-        if self._anchor is None or self._cursor is None or self._anchor == self._cursor:
-            return None
-        first, last = sorted((self._anchor, self._cursor))
-        return first, last
-
-    # --- Qt ------------------------------------------------------------------------------------
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        self._lay_out_visible()
-        painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.viewport().rect(), QColor(self._tokens.surface))
-        left, width = self._column()
-        span = self._selection()
-        for index in self._visible():
-            entry = self._entries[index]
-            document = self._layout(entry)
-            origin = self._origin(index)
-            if entry.mine:
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(QColor(self._tokens.tint))
-                card = QRectF(left, origin.y() - PADDING, width, entry.height)
-                painter.drawRoundedRect(card, 10, 10)
-            context = QAbstractTextDocumentLayout.PaintContext()
-            if span is not None and span[0][0] <= index <= span[1][0]:
-                context.selections = [self._painted_selection(document, index, span)]
-            painter.save()
-            painter.translate(origin)
-            document.documentLayout().draw(painter, context)
-            painter.restore()
-            if entry.note:
-                painter.setPen(QColor(self._tokens.muted))
-                below = origin.y() + document.size().height() + self.fontMetrics().ascent()
-                painter.drawText(QPointF(left, below), entry.note)
-        painter.end()
-
-    def _painted_selection(
-        self, document: BlockDocument, index: int, span: tuple[Position, Position]
-    ) -> QAbstractTextDocumentLayout.Selection:
-        (first, start), (last, end) = span
-        selection = QAbstractTextDocumentLayout.Selection()
-        cursor = QTextCursor(document)
-        cursor.setPosition(start if index == first else 0)
-        final = end if index == last else document.characterCount() - 1
-        cursor.setPosition(final, QTextCursor.MoveMode.KeepAnchor)
-        selection.cursor = cursor
-        style = cursor.charFormat()
-        style.clearForeground()
-        style.setBackground(self.palette().color(QPalette.ColorRole.Highlight))
-        selection.format = style
-        return selection
-
-    def resizeEvent(self, _event: QResizeEvent) -> None:
-        for entry in self._entries:
-            if entry.stream is None:
-                entry.document = None
-            elif entry.document is not None:
-                entry.document.setTextWidth(self._column()[1])
-                entry.height = self._measured(entry)
-        self._estimate()
-        self._place()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() is Qt.MouseButton.LeftButton:
-            self._anchor = self._cursor = self._at(event.position())
-            self.viewport().update()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton and self._anchor is not None:
-            self._cursor = self._at(event.position())
-            self.viewport().update()
-            return
-        link = self._link_at(event.position())
-        shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.IBeamCursor
-        self.viewport().setCursor(shape)
-        self.viewport().setToolTip(link)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._selection() is None and (link := self._link_at(event.position())):
-            self.link_activated.emit(link)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        position = self._at(QPointF(event.pos()))
-        if position is not None:
-            self.menu_wanted.emit(self._entries[position[0]].key, event.globalPos())
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy()
-        elif event.matches(QKeySequence.StandardKey.SelectAll):
-            self.select_all()
-        elif event.matches(QKeySequence.StandardKey.MoveToEndOfDocument):
-            self.scroll_to_end()
-        elif event.matches(QKeySequence.StandardKey.MoveToStartOfDocument):
-            self.verticalScrollBar().setValue(0)
-        else:
-            super().keyPressEvent(event)
-
-    def _link_at(self, point: QPointF) -> str:
-        position = self._at(point)
-        if position is None:
-            return ""
-        layout = self._layout(self._entries[position[0]]).documentLayout()
-        return layout.anchorAt(point - self._origin(position[0]))
 
     def _scrolled(self, value: int) -> None:
         following = value >= self.verticalScrollBar().maximum() - NEAR_END
         if following != self._following:
             self._following = following
             self.following_changed.emit(following)
+        self._copy_code.hide()
         self.viewport().update()
+
+    # --- painting ------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        self._lay_out_visible()
+        visible, clip = self._visible(), QRectF(event.rect())
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(clip, QColor(self._tokens.surface))
+        for index in visible:
+            if self._card(index).adjusted(-RING, -RING, RING, RING).intersects(clip):
+                self._paint(painter, index, clip)
+        painter.end()
+        self._show_readable(visible)
+        self._show_bar()
+
+    def _paint(self, painter: QPainter, index: int, clip: QRectF) -> None:
+        entry, document = self._column[index], self._column.document(index)
+        origin, card = self._origin(index), self._card(index)
+        if entry.mine:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._tokens.tint))
+            painter.drawRoundedRect(card, 10, 10)
+        if index == self._current and self.hasFocus():
+            out = 0 if entry.mine else RING
+            painter.setPen(QPen(QColor(self._tokens.accent), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(card.adjusted(-out, -out / 2, out, out / 2), 10, 10)
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.clip = clip.translated(-origin)
+        context.selections = self._selection.painted(index, QColor(self._tokens.selection))
+        painter.save()
+        painter.translate(origin)
+        document.documentLayout().draw(painter, context)
+        if entry.stream is not None:
+            painter.fillRect(_caret(document), QColor(self._tokens.accent))
+        painter.restore()
+        if entry.note:
+            below = QRectF(card)
+            below.setTop(card.bottom() - self._column.note_height)
+            below.setRight(card.right() - self._bar.sizeHint().width() - 8)
+            note = QFontMetricsF(self.font()).elidedText(
+                entry.note, Qt.TextElideMode.ElideRight, below.width()
+            )
+            painter.setPen(QColor(self._tokens.muted))
+            painter.drawText(below, int(Qt.AlignmentFlag.AlignVCenter), note)
+
+    def _show_readable(self, visible: range) -> None:
+        while len(self._readable) < len(visible):
+            child = QWidget(self.viewport())
+            child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            child.lower()
+            self._readable.append(child)
+        for child, index in zip(self._readable, visible, strict=False):
+            entry = self._column[index]
+            name = f"{entry.speaker}: {entry.text}"[:NAME_LENGTH]
+            if child.accessibleName() != name:
+                child.setAccessibleName(name)
+                child.setAccessibleDescription(entry.note)
+            child.setGeometry(self._card(index).toAlignedRect())
+            child.show()
+        for child in self._readable[len(visible) :]:
+            child.hide()
+
+    def _show_bar(self) -> None:
+        """Beside the message under the mouse, else the one the keyboard is at."""
+        index = self._current if self._bar_has_focus() or self._hovered is None else self._hovered
+        if index is None or self._column[index].stream is not None:
+            self._bar.leave()
+            return
+        entry, card = self._column[index], self._card(index)
+        if self._bar.key != entry.key:
+            self._bar.show_for(entry.key, self._actions_of(entry.key))
+        if entry.mine:
+            self._bar.place(card.right() - 6, card.top() + 6)
+        else:
+            self._bar.place(card.right(), card.bottom() - self._column.note_height)
+
+    def _bar_has_focus(self) -> bool:
+        focus = self.window().focusWidget()
+        return focus is not None and self._bar.isAncestorOf(focus) and self._current is not None
+
+    # --- the mouse -----------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton:
+            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._selection.begin(self._position_at(event.position()), extend=shift)
+            self._set_current(None)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        position = self._position_at(event.position())
+        if position is not None:
+            self._selection.take_word(position)
+            self.viewport().update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        point = event.position()
+        if event.buttons() & Qt.MouseButton.LeftButton and self._selection.anchor is not None:
+            self._selection.cursor = self._position_at(point)
+            if not self.viewport().rect().contains(point.toPoint()):
+                self._drag.start()
+            self.viewport().update()
+            return
+        link = self._link_at(point)
+        shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.IBeamCursor
+        self.viewport().setCursor(shape)
+        self.viewport().setToolTip(link)
+        self._hover(point)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._drag.stop()
+        clipboard = QGuiApplication.clipboard()
+        if self._selection.span() is None:
+            if link := self._link_at(event.position()):
+                self.link_activated.emit(link)
+        elif clipboard.supportsSelection():
+            clipboard.setText(self.selected_text(), clipboard.Mode.Selection)
+
+    def _hover(self, point: QPointF) -> None:
+        """The buttons of the message, and of the code, under the mouse."""
+        index = self._index_at(point) if len(self._column) else None
+        if index is not None and not self._card(index).contains(point):
+            index = None
+        if index != self._hovered:
+            self._hovered = index
+            self.viewport().update()
+        self._copy_code.hide()
+        if index is None or self._column[index].mine:
+            return
+        for box, code in self._column.document(index).code_frames():
+            shown = box.translated(self._origin(index))
+            if shown.contains(point):
+                self._copy_code.show_on(shown, code)
+
+    def _drag_on(self) -> None:
+        """Scroll while a selection is drawn beyond an edge."""
+        point = self.viewport().mapFromGlobal(self.cursor().pos())
+        beyond = min(0, point.y()) + max(0, point.y() - self.viewport().height())
+        if not beyond or not QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton:
+            self._drag.stop()
+            return
+        bar = self.verticalScrollBar()
+        bar.setValue(bar.value() + beyond // 2)
+        self._selection.cursor = self._position_at(QPointF(point))
+        self.viewport().update()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if not len(self._column):
+            return
+        if event.reason() is not QContextMenuEvent.Reason.Keyboard:
+            index, where = self._index_at(QPointF(event.pos())), event.globalPos()
+        elif self._current is not None:
+            index = self._current
+            corner = self._card(index).bottomLeft().toPoint()
+            corner.setY(min(corner.y(), self.viewport().height()))
+            where = self.viewport().mapToGlobal(corner)
+        else:
+            return
+        self.menu_wanted.emit(self._column[index].key, where)
+
+    # --- the keyboard --------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy()
+        elif event.matches(QKeySequence.StandardKey.SelectAll):
+            self.select_all()
+        elif event.key() == Qt.Key.Key_End:
+            self.scroll_to_end()
+        elif event.key() == Qt.Key.Key_Home:
+            self.verticalScrollBar().setValue(0)
+        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and len(self._column):
+            self._step(1 if event.key() == Qt.Key.Key_Down else -1)
+        else:
+            super().keyPressEvent(event)
+
+    def _step(self, by: int) -> None:
+        """To the next message; a long one is first scrolled through."""
+        bar, height = self.verticalScrollBar(), self.viewport().height()
+        if self._current is None:
+            wanted = self._column.at(bar.value() + height - 1)
+        else:
+            card = self._card(self._current)
+            hidden = card.bottom() > height if by > 0 else card.top() < 0
+            if hidden and card.height() > height - 2 * MARGIN:
+                bar.setValue(bar.value() + by * height // 2)
+                return
+            wanted = self._current + by
+        wanted = min(max(wanted, 0), len(self._column) - 1)
+        self._column.document(wanted)
+        self._column.place()
+        self._adjust()
+        card = self._card(wanted)
+        if card.top() < MARGIN:
+            bar.setValue(round(bar.value() + card.top() - MARGIN))
+        elif card.bottom() > height - MARGIN:
+            down = min(card.bottom() - height + MARGIN, card.top() - MARGIN)
+            bar.setValue(round(bar.value() + down))
+        self._set_current(wanted)
+
+    def _set_current(self, index: int | None) -> None:
+        self._current = index
+        self.viewport().update()
+        visible = self._visible()
+        if index is None or index not in visible or not QAccessible.isActive():
+            return
+        self._show_readable(visible)
+        child = self._readable[index - visible.start]
+        QAccessible.updateAccessibility(QAccessibleEvent(child, QAccessible.Event.Focus))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        by_key = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if event.reason() in by_key and self._current is None and len(self._column):
+            self._set_current(self._visible().stop - 1)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        if event.size().width() != event.oldSize().width():
+            self.restyle(self._tokens)
+        else:
+            self._adjust()
+
+
+def _caret(document: BlockDocument) -> QRectF:
+    """Where the next word of a reply that is being written will be."""
+    block = document.lastBlock()
+    box = document.documentLayout().blockBoundingRect(block)
+    lines = block.layout().lineCount()
+    if not lines:
+        return QRectF(box.left(), box.top(), CARET, box.height())
+    line = block.layout().lineAt(lines - 1)
+    left = box.left() + line.naturalTextRect().right() + CARET
+    return QRectF(left, box.top() + line.y(), CARET, line.height())

@@ -1,0 +1,124 @@
+"""What the benchmarks share: the model, neighbours that keep a core busy, numbers in a table."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+QUESTION = "Tell a long story about a whale."
+SECONDS = 300  # that one child may take
+
+
+@dataclass
+class Series:
+    """One quantity, measured several times."""
+
+    unit: str
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    def __str__(self) -> str:
+        digits = 0 if self.median >= 100 else 1 if self.median >= 10 else 3
+        low, high = min(self.values), max(self.values)
+        return f"{self.median:,.{digits}f} {self.unit} ({low:,.{digits}f} … {high:,.{digits}f})"
+
+
+@dataclass
+class Row:
+    """A line of the report: what was measured, against what, and what is wanted of it."""
+
+    name: str
+    measured: Series
+    against: Series | None = None
+    ratio: float | None = None  # median of the pairs' ratios
+    bound: str = ""
+    met: bool | None = None
+
+    def cells(self) -> list[str]:
+        ratio = "" if self.ratio is None else f"{self.ratio:.3f}"
+        met = {None: "", True: "yes", False: "NO"}[self.met]
+        against = "" if self.against is None else str(self.against)
+        return [self.name, str(self.measured), against, ratio, self.bound, met]
+
+
+def paired_ratio(measured: Series, against: Series) -> float:
+    """Of values measured beside each other, pair by pair: a noisy machine is noisy for both."""
+    pairs = zip(measured.values, against.values, strict=True)
+    return statistics.median(one / other for one, other in pairs)
+
+
+def table(rows: Sequence[Row]) -> str:
+    head = ["", "measured", "beside", "ratio", "bound", "met"]
+    cells = [head, *(row.cells() for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": row.name,
+            "unit": row.measured.unit,
+            "measured": row.measured.values,
+            "beside": None if row.against is None else row.against.values,
+            "ratio": row.ratio,
+            "bound": row.bound,
+            "met": row.met,
+        }
+        for row in rows
+    ]
+
+
+def starter() -> Path:
+    from desktop_llm.storage.library import find_starter
+
+    model = find_starter()
+    if model is None:
+        raise SystemExit("the starter model is missing: make setup")
+    return Path(model.path)
+
+
+def child(script: str, *arguments: object, screen: bool = False) -> dict[str, Any]:
+    """Run a benchmark's part in a process of its own; the last line it prints is its answer."""
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    environment = dict(os.environ)
+    if screen and "DISPLAY" not in environment:
+        if (runner := shutil.which("xvfb-run")) is not None:
+            command = [runner, "-a", "-s", "-screen 0 1920x1080x24", *command]
+        else:
+            environment["QT_QPA_PLATFORM"] = "offscreen"
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{script}: {done.stderr.strip()[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return answer
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that want a core each."""
+    command = [sys.executable, "-c", "while True: pass"]
+    neighbours = [subprocess.Popen(command) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()

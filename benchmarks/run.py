@@ -1,0 +1,192 @@
+"""Every number the program promises, measured in one run and printed as a table and as JSON.
+
+    python benchmarks/run.py [--rounds N] [--only decode,busy,window,stall,opening,kills]
+                             [--json FILE] [--peer LLAMA_SERVER]
+
+What is compared is measured in turns, so that a noisy machine is noisy for both; the table gives
+medians with the least and the greatest, and the median of the ratios pair by pair.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from measure import HERE, Row, Series, as_json, busy, child, paired_ratio, starter, table
+
+from desktop_llm import __version__
+from desktop_llm.worker.cores import usable_cores
+
+TOKENS = 256
+LONG = 1500
+RESULTS = HERE / "results" / "latest.json"
+
+
+def main() -> int:
+    parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+        "decode": decode, "busy": beside_busy, "window": window_start, "stall": stall,
+        "opening": opening, "kills": kills,
+    }  # fmt: skip
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=",".join(parts))
+    parser.add_argument("--json", type=Path, default=RESULTS)
+    parser.add_argument("--peer", type=Path, help="llama-server to be measured too")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for name in options.only.split(","):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        rows += parts[name](options)
+    print(table(rows))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    report = {
+        "program": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": usable_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "when": time.strftime("%Y-%m-%d %H:%M"),
+        "rows": as_json(rows),
+    }
+    options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return 0 if all(row.met is not False for row in rows) else 1
+
+
+def decode(options: argparse.Namespace) -> list[Row]:
+    """Greedy tokens through the whole stack, against a bare loop."""
+    bare, stack, window = Series("tok/s"), Series("tok/s"), Series("tok/s")
+    first_bare, first, first_window, first_ever = (Series("s") for _ in range(4))
+    peer, first_peer = Series("tok/s"), Series("s")
+    threads, model = usable_cores(), starter()
+    for _ in range(options.rounds):
+        answer = child("bare_loop.py", model, threads, TOKENS)
+        bare.values.append(answer["tokens_per_second"])
+        first_bare.values.append(answer["first_token_seconds"])
+        answer = child("stack.py", model, TOKENS)
+        stack.values.append(answer["tokens_per_second"])
+        first.values.append(answer["first_token_seconds"])
+        first_ever.values.append(answer["first_reply_seconds"])
+        answer = child("window_reply.py", TOKENS, screen=True)
+        window.values.append(answer["tokens_per_second"])
+        first_window.values.append(answer["first_token_seconds"])
+        if options.peer is not None:
+            answer = child("peer.py", options.peer, model, threads, TOKENS)
+            peer.values.append(answer["tokens_per_second"])
+            first_peer.values.append(answer["first_token_seconds"])
+    rows = [
+        _at_least("256 tokens, whole stack / bare loop", stack, bare, 0.97),
+        _at_least("256 tokens, in the window / bare loop", window, bare, None),
+        Row("first token, whole stack / bare loop", first, first_bare,
+            paired_ratio(first, first_bare)),
+        Row("first token, in the window / bare loop", first_window, first_bare,
+            paired_ratio(first_window, first_bare)),
+        Row("first token of the first reply after loading", first_ever),
+    ]  # fmt: skip
+    if options.peer is not None:
+        rows.append(_at_least("256 tokens, whole stack / llama-server", stack, peer, None))
+        rows.append(Row("first token, whole stack / llama-server", first, first_peer,
+                        paired_ratio(first, first_peer)))  # fmt: skip
+    return rows
+
+
+def beside_busy(options: argparse.Namespace) -> list[Row]:
+    """The same beside busy processes, against that loop at a fixed number of threads."""
+    rows = []
+    threads, model = usable_cores(), starter()
+    for count in (1, 2):
+        bare, stack = Series("tok/s"), Series("tok/s")
+        first_bare, first = Series("s"), Series("s")
+        with busy(count):
+            for _ in range(options.rounds):
+                answer = child("bare_loop.py", model, threads, TOKENS)
+                bare.values.append(answer["tokens_per_second"])
+                first_bare.values.append(answer["first_token_seconds"])
+                answer = child("stack.py", model, TOKENS)
+                stack.values.append(answer["tokens_per_second"])
+                first.values.append(answer["first_token_seconds"])
+        words = f"beside {count} busy process{'es' if count > 1 else ''}"
+        name = f"256 tokens {words}, stack / loop of {threads}"
+        rows.append(_at_least(name, stack, bare, 1.5 if count == 1 else None))
+        rows.append(Row(f"first token {words}, stack / loop of {threads}", first, first_bare,
+                        paired_ratio(first, first_bare)))  # fmt: skip
+    return rows
+
+
+def window_start(options: argparse.Namespace) -> list[Row]:
+    """Process start to exposed window, and the window's memory."""
+    seconds, bare_seconds = Series("s"), Series("s")
+    memory, bare_memory = Series("MB"), Series("MB")
+    heavy: set[str] = set()
+    for at in range(options.rounds + 1):
+        bare = child("window_start.py", time.time(), "--bare", screen=True)
+        own = child("window_start.py", time.time(), screen=True)
+        if at == 0:
+            continue  # warm from here on
+        bare_seconds.values.append(bare["exposed_seconds"])
+        seconds.values.append(own["exposed_seconds"])
+        bare_memory.values.append(bare["pss_megabytes"])
+        memory.values.append(own["pss_megabytes"])
+        heavy.update(own["heavy"])
+    slower, larger = paired_ratio(seconds, bare_seconds), paired_ratio(memory, bare_memory)
+    return [
+        Row("process start to exposed window / bare QMainWindow", seconds, bare_seconds, slower,
+            "<= 0.5 s, <= 2", seconds.median <= 0.5 and slower <= 2),
+        Row("window's memory (PSS) / bare QMainWindow", memory, bare_memory, larger,
+            "<= 110 MB, <= 2", memory.median <= 110 and larger <= 2),
+        Row("heavy modules imported in the window", Series("", [len(heavy)]), bound="0",
+            met=not heavy),
+    ]  # fmt: skip
+
+
+def stall(options: argparse.Namespace) -> list[Row]:
+    """How long the window is deaf while 1,500 tokens of Markdown stream into it."""
+    p99, longest, speed = Series("ms"), Series("ms"), Series("tok/s")
+    for _ in range(max(1, options.rounds - 2)):
+        answer = child("window_reply.py", LONG, "--long", screen=True)
+        p99.values.append(answer["stall_p99_ms"])
+        longest.values.append(answer["stall_longest_ms"])
+        speed.values.append(answer["tokens_per_second"])
+    return [
+        Row("event-loop stall, 1,500 tokens, p99", p99, bound="<= 8 ms", met=p99.median <= 8),
+        Row("event-loop stall, 1,500 tokens, longest", longest, bound="<= 33 ms",
+            met=longest.median <= 33),
+        Row("speed of those 1,500 tokens", speed),
+    ]  # fmt: skip
+
+
+def opening(options: argparse.Namespace) -> list[Row]:
+    shown = Series("ms")
+    for _ in range(options.rounds):
+        shown.values.append(child("opening.py", 300, screen=True)["milliseconds"])
+    return [Row("300 messages shown", shown, bound="<= 100 ms", met=shown.median <= 100)]
+
+
+def kills(_options: argparse.Namespace) -> list[Row]:
+    """Thirty of the 200 kills of `kills.py`."""
+    import tempfile
+
+    from kills import run
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = run(Path(folder), 30, seed=int(time.time()))
+    faults = sum(bool(kill.faults) for kill in found)
+    behind = Series("ms", [1000 * kill.behind for kill in found] or [0.0])
+    return [
+        Row("30 kills: something lost or left", Series("", [faults]), bound="0", met=not faults),
+        Row("30 kills: partial reply behind", behind, bound="<= 500 ms",
+            met=max(behind.values) <= 500),
+    ]  # fmt: skip
+
+
+def _at_least(name: str, measured: Series, against: Series, least: float | None) -> Row:
+    ratio = paired_ratio(measured, against)
+    bound = "" if least is None else f">= {least}"
+    return Row(name, measured, against, ratio, bound, None if least is None else ratio >= least)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

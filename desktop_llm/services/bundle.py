@@ -1,0 +1,65 @@
+"""The services of one running program, opened and closed together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from desktop_llm.core.settings import Settings
+from desktop_llm.engine.client import EngineClient
+from desktop_llm.services.chat import ChatService
+from desktop_llm.services.maintenance import Maintenance
+from desktop_llm.services.models import ModelService
+from desktop_llm.storage.backups import Backups
+from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.database import Database
+from desktop_llm.storage.library import Library
+from desktop_llm.storage.logs import ENGINE_LOG, rotate
+from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.settings import SettingsFile
+from desktop_llm.storage.watch import ChangeWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    folders: Folders
+    database: Database
+    engine: EngineClient
+    models: ModelService
+    chat: ChatService
+    backups: Backups
+    maintenance: Maintenance
+    watch: ChangeWatch
+
+    @classmethod
+    def open(
+        cls,
+        folders: Folders,
+        settings: SettingsFile,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> "Services":
+        """Blocks on the disk. `on_change` is called, on a thread of its own, when another process
+        has changed the conversations. Raises EnvironmentFault.
+        """
+        folders.ensure()
+        backups = Backups(folders.backups, folders.database)
+        database = Database(folders.database, lambda _path: backups.create("migration"))
+        conversations = Conversations(database)
+        conversations.mark_interrupted()
+        folders.models.mkdir(exist_ok=True, mode=0o700)
+        engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
+        models = ModelService(Library(folders), engine, folders.loading_model)
+
+        def current() -> Settings:
+            return settings.current
+
+        chat = ChatService(conversations, models, engine, current)
+        maintenance = Maintenance(folders, database, conversations, backups)
+        maintenance.start()
+        watch = ChangeWatch(folders.database, on_change, others=database.others_version)
+        return cls(folders, database, engine, models, chat, backups, maintenance, watch)
+
+    def close(self) -> None:
+        self.watch.close()
+        self.engine.close()
+        self.maintenance.close()
+        self.chat.close()
+        self.database.close()

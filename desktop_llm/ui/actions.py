@@ -1,0 +1,99 @@
+"""Every action of the window, declared once: words, keys, icon. Menus, the command palette, the
+list of shortcuts and the tooltips read them here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from desktop_llm.ui.icons import icon
+from desktop_llm.words import _, noted
+
+
+class Group(Enum):
+    CHAT = noted("Conversations")
+    VIEW = noted("View")
+    PROGRAM = noted("Program")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    words: str  # in English: the key of the catalogue
+    group: Group
+    icon: str
+    keys: tuple[str, ...] = ()
+
+
+class Command(Enum):
+    NEW = Declared(noted("New conversation"), Group.CHAT, "plus", ("Ctrl+N",))
+    SEARCH = Declared(noted("Search conversations"), Group.CHAT, "magnifying-glass", ("Ctrl+F",))
+    RENAME = Declared(noted("Rename conversation"), Group.CHAT, "pencil-simple", ("F2",))
+    DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash", ("Ctrl+Shift+Backspace",))
+    PREVIOUS = Declared(noted("Previous conversation"), Group.CHAT, "caret-up", ("Alt+Up",))
+    NEXT = Declared(noted("Next conversation"), Group.CHAT, "caret-down", ("Alt+Down",))
+    STOP = Declared(noted("Stop the reply"), Group.CHAT, "stop", ("Ctrl+.",))
+    RETRY = Declared(noted("Another reply"), Group.CHAT, "arrow-clockwise", ("Ctrl+R",))
+    COPY_REPLY = Declared(noted("Copy the last reply"), Group.CHAT, "copy", ("Ctrl+Shift+C",))
+    NEWEST = Declared(noted("Go to the newest message"), Group.CHAT, "arrow-down", ("Ctrl+End",))
+    MODEL = Declared(noted("Choose a model"), Group.CHAT, "cube", ("Ctrl+M",))
+    CHAT = Declared(noted("Chat"), Group.VIEW, "chat-circle", ("Ctrl+1",))
+    SETTINGS = Declared(noted("Settings"), Group.VIEW, "gear", ("Ctrl+,", "Ctrl+9"))
+    BACKUPS = Declared(noted("Backups"), Group.VIEW, "clock-counter-clockwise")
+    LIST = Declared(noted("Conversation list"), Group.VIEW, "list", ("Ctrl+B",))
+    LARGER = Declared(
+        noted("Larger text"), Group.VIEW, "magnifying-glass-plus", ("Ctrl++", "Ctrl+=")
+    )
+    SMALLER = Declared(noted("Smaller text"), Group.VIEW, "magnifying-glass-minus", ("Ctrl+-",))
+    NORMAL = Declared(noted("Normal text size"), Group.VIEW, "text-aa", ("Ctrl+0",))
+    LIGHT = Declared(noted("Light theme"), Group.VIEW, "sun")
+    DARK = Declared(noted("Dark theme"), Group.VIEW, "moon")
+    SYSTEM_THEME = Declared(noted("Theme of the system"), Group.VIEW, "circle-half")
+    ENGLISH = Declared(noted("English"), Group.VIEW, "translate")
+    CHINESE = Declared(noted("Simplified Chinese"), Group.VIEW, "translate")
+    FULL_SCREEN = Declared(noted("Full screen"), Group.VIEW, "corners-out", ("F11",))
+    PALETTE = Declared(noted("All commands"), Group.PROGRAM, "command", ("Ctrl+K",))
+    SHORTCUTS = Declared(noted("Keyboard shortcuts"), Group.PROGRAM, "keyboard", ("F1",))
+    MODELS_FOLDER = Declared(noted("Open the models folder"), Group.PROGRAM, "folder-open")
+    DIAGNOSTICS = Declared(noted("Save diagnostics"), Group.PROGRAM, "first-aid-kit")
+    ABOUT = Declared(noted("About desktop-llm"), Group.PROGRAM, "info")
+    QUIT = Declared(noted("Quit"), Group.PROGRAM, "power", ("Ctrl+Q",))
+
+
+class Actions:
+    """The `QAction` of each command; those without a handler are not there."""
+
+    def __init__(self, owner: QWidget) -> None:
+        self._owner = owner
+        self._made: dict[Command, QAction] = {}
+
+    def handle(self, command: Command, handler: Callable[[], object]) -> QAction:
+        declared = command.value
+        action = QAction(icon(declared.icon), _(declared.words), self._owner)
+        action.setShortcuts([QKeySequence(keys) for keys in declared.keys])
+        action.triggered.connect(lambda _on=False: handler())
+        action.setToolTip(self.hint(command))
+        self._owner.addAction(action)
+        self._made[command] = action
+        return action
+
+    def __getitem__(self, command: Command) -> QAction:
+        return self._made[command]
+
+    def all(self) -> list[tuple[Command, QAction]]:
+        """In the order they are declared."""
+        return [(command, self._made[command]) for command in Command if command in self._made]
+
+    @staticmethod
+    def hint(command: Command) -> str:
+        """Words and first key, for a tooltip."""
+        keys = shortcut_text(command)
+        return _(command.value.words) + (f"  {keys[0]}" if keys else "")
+
+
+def shortcut_text(command: Command) -> list[str]:
+    """Keys as this system writes them."""
+    native = QKeySequence.SequenceFormat.NativeText
+    return [QKeySequence(keys).toString(native) for keys in command.value.keys]

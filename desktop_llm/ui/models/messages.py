@@ -1,0 +1,46 @@
+"""Stored messages as the transcript draws them."""
+
+from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.generation import FinishReason
+from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.ui.widgets.message_column import Entry
+from desktop_llm.words import _
+from desktop_llm.words.faults import word_fault
+
+
+def entry_of(message: StoredMessage) -> Entry:
+    mine = message.role is Role.USER
+    speaker = _("You") if mine else message.model or _("The model")
+    return Entry(message.id, message.text, mine, note_of(message), speaker)
+
+
+def note_of(message: StoredMessage) -> str:
+    """One line below a reply: its model and speed, or why it is not whole."""
+    if message.role is not Role.ASSISTANT or message.state is MessageState.STREAMING:
+        return ""
+    parts = [message.model] if message.model else []
+    if message.stats is not None and message.stats.tokens_per_second:
+        parts.append(speed_of(message))
+    if message.state is MessageState.STOPPED:
+        parts.append(_("stopped by you"))
+    elif message.state is MessageState.INTERRUPTED:
+        reason = _reason(message.reason)
+        parts.append(_("interrupted") + (f": {reason}" if reason else ""))
+    elif message.finish == FinishReason.CONTEXT:
+        parts.append(_("the context is full"))
+    return " · ".join(parts)
+
+
+def speed_of(message: StoredMessage) -> str:
+    """Tokens a second, or nothing where none were made."""
+    if message.stats is None or not message.stats.tokens_per_second:
+        return ""
+    return _("{number} tok/s").format(number=f"{message.stats.tokens_per_second:,.0f}")
+
+
+def _reason(code: str) -> str:
+    try:
+        return word_fault(EnvironmentFault(FaultCode(code))).what
+    except ValueError:
+        return ""

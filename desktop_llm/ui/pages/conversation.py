@@ -1,0 +1,203 @@
+"""One conversation: its title and model, its messages, what is happening, and the composer.
+
+Knows nothing of services: it shows what it is told and says what a person wants.
+"""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_llm.core.engine import LoadProgress, PromptProgress
+from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.ui.actions import Actions, Command
+from desktop_llm.ui.icons import Role, icon
+from desktop_llm.ui.theme import Tokens
+from desktop_llm.ui.widgets.composer import Composer
+from desktop_llm.ui.widgets.eliding import ElidingLabel
+from desktop_llm.ui.widgets.empty_state import EmptyState
+from desktop_llm.ui.widgets.inline_fault import InlineFault
+from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode
+from desktop_llm.ui.widgets.transcript import Transcript
+from desktop_llm.words import _
+from desktop_llm.words.faults import word_fault
+
+FaultAction = tuple[str, Callable[[], object]]
+COMPOSER_WIDTH = WIDEST + 24  # the card's frame stands out of the column of text
+
+
+class ConversationView(QFrame):
+    list_wanted = Signal()
+    model_wanted = Signal()
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        actions: Actions,
+        colour_code: ColourCode,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("page")
+        self._actions = actions
+        self.list_button = self._tool("list", actions.hint(Command.LIST))
+        self.list_button.clicked.connect(self.list_wanted)
+        self.title = ElidingLabel(self)
+        self.title.setProperty("heading", True)
+        self.model_button = QPushButton(self)
+        self.model_button.setObjectName("model")
+        self.model_button.setIcon(icon("cube"))
+        self.model_button.setToolTip(actions.hint(Command.MODEL))
+        self.model_button.clicked.connect(self.model_wanted)
+        self.more_button = self._tool("dots-three", _("More"))
+        self.more_button.clicked.connect(self._show_more)
+        self.transcript = Transcript(tokens, colour_code, self)
+        self.transcript.setAccessibleName(_("Messages"))
+        self.transcript.set_copy_code(icon("copy"), _("Copy code"))
+        self.transcript.following_changed.connect(lambda _following: self._place_newest())
+        self.empty = EmptyState(icon("chat-circle", Role.PlaceholderText), self)
+        self._stack = QStackedWidget(self)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.transcript)
+        self.newest = QPushButton(icon("arrow-down"), _("Newest"), self.transcript)
+        self.newest.setObjectName("chip")
+        self.newest.setToolTip(actions.hint(Command.NEWEST))
+        self.newest.clicked.connect(self.transcript.scroll_to_end)
+        self.newest.hide()
+        self.transcript.installEventFilter(self)
+        self._progress = _ProgressLine(self)
+        self.fault = InlineFault(icon("warning", Role.BrightText), icon("x"), self)
+        self.fault.set_words(_("Dismiss"))
+        self.composer = Composer(self)
+        self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
+        self._arrange()
+
+    def set_ready(self, ready: bool) -> None:
+        """All but a fault, whose buttons may be the way out."""
+        for widget in (self.list_button, self.model_button, self.more_button, self._stack,
+                       self.composer):  # fmt: skip
+            widget.setEnabled(ready)
+
+    def show_empty(self, empty: bool) -> None:
+        self._stack.setCurrentWidget(self.empty if empty else self.transcript)
+
+    def show_model(self, name: str) -> None:
+        self.model_button.setText(name or _("No model"))
+        self.model_button.setAccessibleName(_("Model: {name}").format(name=name or _("none")))
+
+    def show_progress(self, progress: LoadProgress | PromptProgress | None) -> None:
+        """What the reply waits for."""
+        if isinstance(progress, LoadProgress):
+            self._progress.show_part(_("Loading the model …"), progress.fraction)
+        elif isinstance(progress, PromptProgress):
+            words = _("Reading the conversation: {done} of {total} tokens")
+            done, total = f"{progress.done:,}", f"{progress.total:,}"
+            fraction = progress.done / max(1, progress.total)
+            self._progress.show_part(words.format(done=done, total=total), fraction)
+        else:
+            self._progress.hide()
+
+    def show_fault(
+        self, fault: DesktopLlmError | None, actions: list[FaultAction] | None = None
+    ) -> None:
+        if fault is None:
+            self.fault.dismiss()
+            return
+        words = word_fault(fault)
+        self.fault.show_fault(words.what, words.next_step, actions)
+
+    def _show_more(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for command in (Command.RENAME, Command.COPY_REPLY, Command.RETRY, Command.DELETE):
+            menu.addAction(self._actions[command])
+        corner = self.more_button.rect().bottomRight()
+        place = self.more_button.mapToGlobal(corner)
+        place.setX(place.x() - menu.sizeHint().width())
+        menu.popup(place)
+
+    def _tool(self, name: str, words: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setIcon(icon(name))
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        return button
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.transcript and event.type() == QEvent.Type.Resize:
+            self._place_newest()
+        return super().eventFilter(watched, event)
+
+    def _place_newest(self) -> None:
+        self.newest.setVisible(not self.transcript.following)
+        size, room = self.newest.sizeHint(), self.transcript.size()
+        self.newest.setGeometry(
+            (room.width() - size.width()) // 2,
+            room.height() - size.height() - 8,
+            size.width(),
+            size.height(),
+        )
+
+    def _arrange(self) -> None:
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 8, 16, 8)
+        head.setSpacing(8)
+        head.addWidget(self.list_button)
+        head.addWidget(self.title, 1)
+        head.addWidget(self.model_button)
+        head.addWidget(self.more_button)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 16)
+        rows.setSpacing(8)
+        rows.addLayout(head)
+        rows.addWidget(self._stack, 1)
+        for widget in (self._progress, self.fault, self.composer):
+            widget.setMaximumWidth(COMPOSER_WIDTH)
+            row = QHBoxLayout()
+            row.setContentsMargins(12, 0, 12, 0)
+            row.addStretch(1)
+            row.addWidget(widget, 1000)
+            row.addStretch(1)
+            rows.addLayout(row)
+
+
+def example_questions() -> tuple[str, str, str]:
+    """What the smallest model can answer."""
+    return (
+        _("Explain in two sentences why the sky is blue."),
+        _("Write a friendly e-mail that moves a meeting to Friday."),
+        _("Give me three ideas for a rainy weekend."),
+    )
+
+
+class _ProgressLine(QWidget):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._words = QLabel(self)
+        self._words.setProperty("muted", True)
+        self._bar = QProgressBar(self)
+        self._bar.setRange(0, 1000)
+        self._bar.setTextVisible(False)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 0, 16, 0)
+        layout.setSpacing(12)
+        layout.addWidget(self._words)
+        layout.addWidget(self._bar, 1)
+        self.hide()
+
+    def show_part(self, words: str, fraction: float) -> None:
+        self._words.setText(words)
+        self._bar.setAccessibleName(words)
+        self._bar.setValue(round(1000 * fraction))
+        self.show()

@@ -1,0 +1,214 @@
+"""The settings page: each one with a plain explanation, kept as soon as it is changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_llm.core.settings import Language, OnClose, Settings, Theme
+from desktop_llm.ui.icons import icon
+from desktop_llm.ui.widgets.field import Field
+from desktop_llm.ui.widgets.inputs import Choice, Number
+from desktop_llm.words import _
+
+WIDTH = 680  # pixels of the column
+QUIET_MILLISECONDS = 500  # before a longer text is kept
+CONTEXTS = (1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
+
+
+class SettingsPage(QScrollArea):
+    changed = Signal(str, object)  # name of the setting, its value
+    folder_wanted = Signal()  # open the data folder
+    move_wanted = Signal()
+    backups_wanted = Signal()
+    diagnostics_wanted = Signal()
+
+    def __init__(
+        self, settings: Settings, data: Path, may_move: bool, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self._settings = settings
+        self._fields: dict[str, Field] = {}
+        inside = QFrame()
+        inside.setObjectName("page")
+        self._column = QVBoxLayout()
+        self._column.setSpacing(0)
+        column = QWidget(inside)
+        column.setMaximumWidth(WIDTH)
+        column.setLayout(self._column)
+        row = QHBoxLayout(inside)
+        row.setContentsMargins(24, 16, 24, 32)
+        row.addStretch(1)
+        row.addWidget(column, 1000, Qt.AlignmentFlag.AlignTop)
+        row.addStretch(1)
+        self.setWidget(inside)
+        title = QLabel(_("Settings"), column)
+        title.setProperty("heading", True)
+        self._column.addWidget(title)
+        self._appearance()
+        self._replies()
+        self._window()
+        self._data(data, may_move)
+        self.take(settings)
+
+    def take(self, settings: Settings) -> None:
+        """Show other values, e.g. after a key changed the size of the text."""
+        self._settings = settings
+        for name, field in self._fields.items():
+            value, control = getattr(settings, name), field.control
+            control.blockSignals(True)
+            if isinstance(control, QComboBox):
+                control.setCurrentIndex(control.findData(value))
+            elif isinstance(control, QSpinBox):
+                control.setValue(value)
+            elif isinstance(control, QPlainTextEdit) and control.toPlainText() != value:
+                control.setPlainText(value)
+            control.blockSignals(False)
+            assert field.reset is not None
+            field.reset.setVisible(value != getattr(Settings(), name))
+
+    # --- sections ------------------------------------------------------------------------------
+
+    def _appearance(self) -> None:
+        self._section(_("Appearance"))
+        themes = [(_("As the system"), Theme.SYSTEM), (_("Light"), Theme.LIGHT),
+                  (_("Dark"), Theme.DARK)]  # fmt: skip
+        self._choice("theme", _("Theme"), "", themes)
+        languages = [(_("As the system"), Language.SYSTEM), ("English", Language.ENGLISH),
+                     ("简体中文", Language.CHINESE)]  # fmt: skip
+        self._choice("language", _("Language"), "", languages)
+        self._number("font_size", _("Size of the text"), _("Ctrl + and Ctrl − change it too."),
+                     (9, 32), suffix=_(" px"))  # fmt: skip
+
+    def _replies(self) -> None:
+        self._section(_("Replies"))
+        about = _("Stands before every conversation, for example: “Answer briefly, in British "
+                  "English.”")  # fmt: skip
+        self._text("system_prompt", _("Instructions to the model"), about)
+        contexts = [(f"{length:,}", length) for length in CONTEXTS]
+        if self._settings.context_length not in CONTEXTS:
+            length = self._settings.context_length
+            contexts.append((f"{length:,}", length))
+        about = _("Tokens of a conversation that the model can look at. More need more memory; a "
+                  "model takes at most what it was trained for.")  # fmt: skip
+        self._choice("context_length", _("Context"), about, contexts)
+        about = _("Automatic: as many as pay off at the moment, fewer while other programs are "
+                  "busy.")  # fmt: skip
+        self._number("threads", _("Processor threads"), about, (0, 512), zero=_("Automatic"))
+        about = _("Gives the model's memory back after this time without a question.")
+        self._number("idle_unload_minutes", _("Unload when idle"), about, (0, 1440),
+                     suffix=_(" min"), zero=_("Never"))  # fmt: skip
+
+    def _window(self) -> None:
+        self._section(_("Window"))
+        choices = [
+            (_("Ask while something runs"), OnClose.ASK),
+            (_("Keep running in the tray"), OnClose.TRAY),
+            (_("Quit"), OnClose.QUIT),
+        ]
+        self._choice("on_close", _("Closing the window"), "", choices)
+
+    def _data(self, data: Path, may_move: bool) -> None:
+        self._section(_("Your data"))
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        show = QPushButton(icon("folder-open"), _("Open"), buttons)
+        show.clicked.connect(self.folder_wanted)
+        show.setAccessibleName(_("Open the data folder"))
+        move = QPushButton(_("Move …"), buttons)
+        move.clicked.connect(self.move_wanted)
+        move.setAccessibleName(_("Move the data folder"))
+        move.setEnabled(may_move)
+        if not may_move:
+            move.setToolTip(_("The folder was given when the program was started."))
+        row.addWidget(show)
+        row.addWidget(move)
+        self._add(Field(_("Data folder"), str(data), buttons))
+        backups = QPushButton(_("Backups …"))
+        backups.clicked.connect(self.backups_wanted)
+        about = _("A copy of all conversations is made every day; seven are kept.")
+        self._add(Field(_("Backups"), about, backups))
+        diagnostics = QPushButton(_("Save …"))
+        diagnostics.setAccessibleName(_("Save diagnostics"))
+        diagnostics.clicked.connect(self.diagnostics_wanted)
+        about = _("One text file for a report of a fault: versions, the computer, the logs. Not a "
+                  "word of any conversation.")  # fmt: skip
+        self._add(Field(_("Diagnostics"), about, diagnostics))
+
+    # --- controls ------------------------------------------------------------------------------
+
+    def _section(self, words: str) -> None:
+        label = QLabel(words)
+        label.setProperty("section", True)
+        label.setContentsMargins(0, 24, 0, 4)
+        self._column.addWidget(label)
+
+    def _choice(
+        self, name: str, words: str, explanation: str, choices: Sequence[tuple[str, object]]
+    ) -> None:
+        control = Choice(icon("caret-down"))
+        for text, value in choices:
+            control.addItem(text, value)
+        control.setMinimumWidth(180)
+        control.currentIndexChanged.connect(lambda at: self._set(name, control.itemData(at)))
+        self._setting(name, Field(words, explanation, control))
+
+    def _number(
+        self,
+        name: str,
+        words: str,
+        explanation: str,
+        limits: tuple[int, int],
+        suffix: str = "",
+        zero: str = "",
+    ) -> None:
+        control = Number(icon("caret-up"), icon("caret-down"))
+        control.setRange(*limits)
+        control.setSuffix(suffix)
+        control.setSpecialValueText(zero)
+        control.setMinimumWidth(180)
+        control.valueChanged.connect(lambda value: self._set(name, value))
+        self._setting(name, Field(words, explanation, control))
+
+    def _text(self, name: str, words: str, explanation: str) -> None:
+        control = QPlainTextEdit()
+        control.setTabChangesFocus(True)
+        control.setFixedHeight(4 * control.fontMetrics().lineSpacing() + 16)
+        timer = QTimer(control)
+        timer.setSingleShot(True)
+        timer.setInterval(QUIET_MILLISECONDS)
+        timer.timeout.connect(lambda: self._set(name, control.toPlainText()))
+        control.textChanged.connect(timer.start)
+        self._setting(name, Field(words, explanation, control, wide=True))
+
+    def _setting(self, name: str, field: Field) -> None:
+        field.offer_reset(
+            icon("arrow-counter-clockwise"),
+            _("Back to the default"),
+            lambda: self._set(name, getattr(Settings(), name)),
+        )
+        self._fields[name] = field
+        self._add(field)
+
+    def _add(self, field: Field) -> None:
+        self._column.addWidget(field)
+
+    def _set(self, name: str, value: object) -> None:
+        if value != getattr(self._settings, name):
+            self.changed.emit(name, value)

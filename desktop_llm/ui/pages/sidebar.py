@@ -1,0 +1,165 @@
+"""The list beside a conversation: all of them by day, or what a search found."""
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from desktop_llm.core.conversations import Conversation, SearchHit
+from desktop_llm.ui.actions import Actions, Command
+from desktop_llm.ui.icons import icon
+from desktop_llm.ui.models.conversations import (
+    ID_ROLE,
+    MESSAGE_ROLE,
+    ConversationsModel,
+    HitsModel,
+)
+from desktop_llm.ui.widgets.list_rows import RowDelegate
+from desktop_llm.words import _
+
+SEARCH_MILLISECONDS = 150  # of quiet before a search
+
+
+class Sidebar(QWidget):
+    chosen = Signal(int, object)  # conversation, message or None
+    search_wanted = Signal(str)
+    rename_wanted = Signal(int, str)
+
+    def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("sidebar")
+        self._actions = actions
+        self.model = ConversationsModel(self)
+        self.model.rename_wanted.connect(self.rename_wanted)
+        self._hits = HitsModel(self)
+        self._new = QPushButton(icon("plus"), _("New conversation"), self)
+        self._new.setToolTip(actions.hint(Command.NEW))
+        self._new.clicked.connect(lambda: actions[Command.NEW].trigger())
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText(_("Search"))
+        self.search.setAccessibleName(_("Search conversations"))
+        self.search.setToolTip(actions.hint(Command.SEARCH))
+        self.search.setClearButtonEnabled(True)
+        self.search.addAction(icon("magnifying-glass"), QLineEdit.ActionPosition.LeadingPosition)
+        self.list = self._new_list(_("Conversations"))
+        self.list.setModel(self.model)
+        self.list.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
+        self.list.selectionModel().currentChanged.connect(self._row_chosen)
+        self._found = self._new_list(_("Found"))
+        self._found.setModel(self._hits)
+        self._found.activated.connect(self._hit_chosen)
+        self._found.clicked.connect(self._hit_chosen)
+        self._nothing = QLabel(self)
+        self._nothing.setProperty("muted", True)
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self._nothing.setWordWrap(True)
+        self._nothing.setContentsMargins(8, 24, 8, 8)
+        self._stack = QStackedWidget(self)
+        for shown in (self.list, self._found, self._nothing):
+            self._stack.addWidget(shown)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SEARCH_MILLISECONDS)
+        self._timer.timeout.connect(lambda: self.search_wanted.emit(self.search.text()))
+        self.search.textChanged.connect(self._search_changed)
+        self.search.returnPressed.connect(self._found.setFocus)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(8)
+        column.addWidget(self._new)
+        column.addWidget(self.search)
+        column.addWidget(self._stack, 1)
+
+    def show_conversations(self, conversations: list[Conversation], current: int | None) -> None:
+        self.list.selectionModel().blockSignals(True)
+        self.model.show(conversations)
+        self.list.selectionModel().blockSignals(False)
+        self.mark(current)
+        self._show_stack()
+
+    def show_hits(self, query: str, hits: list[SearchHit]) -> None:
+        """Ignored where something else is searched for by now."""
+        if query != self.search.text():
+            return
+        self._hits.show(hits)
+        self._nothing.setText(
+            _("Nothing found for “{query}”.").format(query=query.strip()) if not hits else ""
+        )
+        self._show_stack()
+
+    def mark(self, conversation: int | None) -> None:
+        """Show which one is open, without opening it."""
+        row = None if conversation is None else self.model.row_of(conversation)
+        self.list.selectionModel().blockSignals(True)
+        self.list.setCurrentIndex(QModelIndex() if row is None else self.model.index(row, 0))
+        self.list.selectionModel().blockSignals(False)
+        self.list.viewport().update()
+
+    def neighbour(self, conversation: int | None, by: int) -> int | None:
+        """The next or previous one in the list."""
+        numbers = [row.id for row in self.model.conversations()]
+        if not numbers:
+            return None
+        if conversation not in numbers:
+            return numbers[0]
+        return numbers[min(max(numbers.index(conversation) + by, 0), len(numbers) - 1)]
+
+    def rename(self, conversation: int) -> None:
+        """Edit the title where it stands."""
+        self.search.clear()
+        if (row := self.model.row_of(conversation)) is not None:
+            self.list.scrollTo(self.model.index(row, 0))
+            self.list.edit(self.model.index(row, 0))
+
+    def _new_list(self, name: str) -> QListView:
+        view = QListView(self)
+        view.setItemDelegate(RowDelegate(view))
+        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        view.setAccessibleName(name)
+        return view
+
+    def _search_changed(self, text: str) -> None:
+        if text.strip():
+            self._timer.start()
+        else:
+            self._timer.stop()
+            self._hits.show([])
+            self._nothing.setText("")
+            self._show_stack()
+
+    def _show_stack(self) -> None:
+        if self.search.text().strip():
+            shown: QWidget = self._found if self._hits.rowCount() else self._nothing
+        elif self.model.rowCount():
+            shown = self.list
+        else:
+            self._nothing.setText(_("Conversations will be listed here."))
+            shown = self._nothing
+        self._stack.setCurrentWidget(shown)
+
+    def _row_chosen(self, index: QModelIndex, _before: QModelIndex) -> None:
+        number = index.data(ID_ROLE)
+        if number is not None:
+            self.chosen.emit(number, None)
+
+    def _hit_chosen(self, index: QModelIndex) -> None:
+        self.chosen.emit(index.data(ID_ROLE), index.data(MESSAGE_ROLE))
+
+    def _show_menu(self, point: QPoint) -> None:
+        if self.list.indexAt(point).data(ID_ROLE) is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions([self._actions[Command.RENAME], self._actions[Command.DELETE]])
+        menu.popup(self.list.viewport().mapToGlobal(point))

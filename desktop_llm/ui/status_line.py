@@ -1,0 +1,60 @@
+"""The line at the foot: which model, how fast, how much of its context and of the memory."""
+
+from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+
+from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.ui.models.messages import speed_of
+from desktop_llm.words import _
+
+MEGABYTE = 1_000_000
+
+
+class StatusLine(QStatusBar):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.setContentsMargins(12, 0, 12, 0)
+        self._engine = QLabel(self)
+        self._engine.setAccessibleName(_("Model, speed, context and memory"))
+        self._place = QLabel(_("Everything stays on this computer"), self)
+        self._place.setToolTip(_("This program opens no connection."))
+        self.addWidget(self._engine, 1)
+        self.addPermanentWidget(self._place)
+        self._model = ""
+        self._speed = ""
+        self._context = ""
+        self._memory = ""
+        self._context_length = 0
+        self._show()
+
+    def show_model(self, name: str, context_length: int = 0) -> None:
+        """What is loaded; empty where nothing is."""
+        if name != self._model:
+            self._speed = self._context = ""
+        self._model = name
+        self._context_length = context_length
+        if not name:
+            self._memory = ""
+        self._show()
+
+    def show_reply(self, reply: StoredMessage) -> None:
+        self._speed = speed_of(reply)
+        if reply.stats is not None and self._context_length:
+            part = reply.stats.context_used / self._context_length
+            self._context = _("context {percent} %").format(percent=f"{100 * part:.0f}")
+        self._show()
+
+    def show_memory(self, resident_bytes: int) -> None:
+        """Of the engine's process."""
+        self._memory = _("{megabytes} MB").format(megabytes=f"{resident_bytes / MEGABYTE:,.0f}")
+        self._show()
+
+    def text(self) -> str:
+        return self._engine.text()
+
+    def _show(self) -> None:
+        if not self._model:
+            self._engine.setText(_("○ no model loaded"))
+            return
+        parts = (f"● {self._model}", self._speed, self._context, self._memory)
+        self._engine.setText("  ·  ".join(part for part in parts if part))

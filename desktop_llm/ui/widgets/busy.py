@@ -1,0 +1,66 @@
+"""Over a window while something long must be alone with the files: what, how far, and a way out."""
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+WIDTH = 420
+
+
+class Busy(QWidget):
+    cancelled = Signal()
+
+    def __init__(self, window: QWidget, words: str, cancel: str) -> None:
+        super().__init__(window)
+        self._window = window
+        self._card = QFrame(self)
+        self._card.setObjectName("toast")
+        self._card.setFixedWidth(WIDTH)
+        label = QLabel(words, self._card)
+        label.setWordWrap(True)
+        self._bar = QProgressBar(self._card)
+        self._bar.setRange(0, 1000)
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(words)
+        self._button = QPushButton(cancel, self._card)
+        self._button.clicked.connect(self._cancel)
+        rows = QVBoxLayout(self._card)
+        rows.setContentsMargins(24, 20, 24, 16)
+        rows.setSpacing(12)
+        rows.addWidget(label)
+        rows.addWidget(self._bar)
+        rows.addWidget(self._button, 0, Qt.AlignmentFlag.AlignRight)
+        window.installEventFilter(self)
+        self._place()
+        self.show()
+        self.raise_()
+        self._button.setFocus()
+
+    def show_part(self, fraction: float) -> None:
+        self._bar.setValue(round(1000 * fraction))
+
+    def end(self) -> None:
+        self._window.removeEventFilter(self)
+        self.hide()
+        self.deleteLater()
+
+    def _cancel(self) -> None:
+        self._button.setEnabled(False)
+        self.cancelled.emit()
+
+    def _place(self) -> None:
+        self.setGeometry(self._window.rect())
+        self._card.adjustSize()
+        self._card.move(self.rect().center() - self._card.rect().center())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        veil = QColor(self.palette().window().color())
+        veil.setAlpha(180)
+        painter.fillRect(self.rect(), veil)
+        painter.end()

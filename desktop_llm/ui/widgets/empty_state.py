@@ -1,0 +1,60 @@
+"""Where there is nothing yet: an icon, a sentence, what to do."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from desktop_llm.ui.widgets.wrapping_button import WrappingButton
+
+BUTTONS = 440  # pixels of their column
+
+
+class EmptyState(QWidget):
+    def __init__(self, icon: QIcon, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._icon = icon
+        self._picture = QLabel(self)
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._title = QLabel(self)
+        self._title.setProperty("heading", True)
+        self._sentence = QLabel(self)
+        self._sentence.setProperty("muted", True)
+        self._column = QWidget(self)
+        self._column.setMaximumWidth(BUTTONS)
+        self._buttons = QVBoxLayout(self._column)
+        self._buttons.setContentsMargins(0, 0, 0, 0)
+        self._buttons.setSpacing(8)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self._column, 1000)
+        row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(24, 24, 24, 24)
+        layout.setSpacing(8)
+        layout.addStretch(2)
+        layout.addWidget(self._picture)
+        for label in (self._title, self._sentence):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+            layout.addWidget(label)
+        layout.addSpacing(16)
+        layout.addLayout(row)
+        layout.addStretch(3)
+
+    def set_words(self, title: str, sentence: str) -> None:
+        self._title.setText(title)
+        self._sentence.setText(sentence)
+        self._picture.setPixmap(self._icon.pixmap(40, 40))
+
+    def set_buttons(self, buttons: list[tuple[str, Callable[[], object]]]) -> None:
+        while (item := self._buttons.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for text, call in buttons:
+            button = WrappingButton(text, self)
+            button.clicked.connect(lambda _on=False, call=call: call())
+            self._buttons.addWidget(button)

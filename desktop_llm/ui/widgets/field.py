@@ -1,0 +1,57 @@
+"""A setting as a person sees it: its name, a plain explanation, its control, and a way back."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+
+class Field(QWidget):
+    """Beside each other; the control below where it is wide."""
+
+    def __init__(self, name: str, explanation: str, control: QWidget, wide: bool = False) -> None:
+        super().__init__()
+        self.control = control
+        self.reset: QToolButton | None = None
+        label = QLabel(name, self)
+        label.setBuddy(control)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setWordWrap(True)
+        about = QLabel(explanation, self)
+        about.setProperty("small", True)
+        about.setTextFormat(Qt.TextFormat.PlainText)
+        about.setWordWrap(True)
+        if not control.accessibleName():
+            control.setAccessibleName(name)
+        control.setAccessibleDescription(explanation)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(label)
+        if explanation:
+            words.addWidget(about)
+        self._row = row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(12)
+        row.addLayout(words, 1)
+        if not wide:
+            row.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 8, 0, 8)
+        layout.setSpacing(8)
+        layout.addLayout(row)
+        if wide:
+            layout.addWidget(control)
+
+    def offer_reset(self, icon: QIcon, words: str, reset: Callable[[], object]) -> None:
+        """A button that is shown while the value is not the default; its room is kept."""
+        self.reset = QToolButton(self)
+        self.reset.setIcon(icon)
+        self.reset.setToolTip(words)
+        self.reset.setAccessibleName(words)
+        self.reset.clicked.connect(reset)
+        policy = self.reset.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(policy)
+        self.reset.hide()
+        self._row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)

@@ -1,0 +1,94 @@
+"""A fault where it happened: what and why, the next step, and buttons that take it."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+class InlineFault(QFrame):
+    closed = Signal()
+
+    def __init__(self, warning: QIcon, close: QIcon, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("fault")
+        self._what = _label()
+        self._what.setProperty("strong", True)
+        self._next = _label()
+        sign = QLabel(self)
+        sign.setPixmap(warning.pixmap(20, 20))
+        self._sign, self._warning = sign, warning
+        self._close = QToolButton(self)
+        self._close.setIcon(close)
+        self._close.clicked.connect(self.dismiss)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(8)
+        text = QVBoxLayout()
+        text.setSpacing(4)
+        text.addWidget(self._what)
+        text.addWidget(self._next)
+        text.addLayout(self._buttons)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(12, 12, 8, 12)
+        layout.setSpacing(12)
+        layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(text, 1)
+        layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        self.hide()
+
+    def set_words(self, close: str) -> None:
+        self._close.setAccessibleName(close)
+        self._close.setToolTip(close)
+
+    def show_fault(
+        self,
+        what: str,
+        next_step: str,
+        actions: list[tuple[str, Callable[[], object]]] | None = None,
+    ) -> None:
+        """The first action is the one most likely wanted."""
+        self._clear_buttons()
+        self._what.setText(what)
+        self._next.setText(next_step)
+        self._next.setVisible(bool(next_step))
+        self.setAccessibleName(what)
+        self.setAccessibleDescription(next_step)
+        for text, call in actions or []:
+            button = QPushButton(text, self)
+            button.clicked.connect(lambda _on=False, call=call: call())
+            self._buttons.addWidget(button)
+        if actions:
+            self._buttons.addStretch()
+        self._sign.setPixmap(self._warning.pixmap(20, 20))
+        self.show()
+
+    def text(self) -> str:
+        return f"{self._what.text()} {self._next.text()}".strip() if not self.isHidden() else ""
+
+    def dismiss(self) -> None:
+        if not self.isHidden():
+            self.hide()
+            self.closed.emit()
+
+    def _clear_buttons(self) -> None:
+        while (item := self._buttons.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+
+
+def _label() -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,37 @@
+"""The services a window gets, on a real database, with a worker whose faults are scripted."""
+
+import sys
+from pathlib import Path
+
+from desktop_llm.core.settings import Settings
+from desktop_llm.engine.client import EngineClient
+from desktop_llm.services.chat import ChatService
+from desktop_llm.services.models import ModelService
+from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.database import Database
+from desktop_llm.storage.library import Library
+from desktop_llm.storage.paths import Folders
+from tests.fakes.gguf_files import gguf
+
+
+class Chat:
+    """`steps`: what the worker does with each question, see `desktop_llm.worker.fake`."""
+
+    def __init__(self, folder: Path, *steps: str) -> None:
+        folders = Folders(folder / "data", folder / "cache")
+        folders.models.mkdir(parents=True)
+        (folders.models / "a-model.gguf").write_bytes(gguf())
+        self.database = Database(folders.data / "conversations.db")
+        self.store = Conversations(self.database)
+        script = [argument for step in steps for argument in ("--step", step)]
+        state = ("--state", str(folder / "state"))
+        command = (sys.executable, "-m", "desktop_llm.worker.fake", *state, *script)
+        self.engine = EngineClient(folder / "worker.log", command, back_off=(0.0, 0.0, 0.0))
+        self.models = ModelService(Library(folders), self.engine)
+        self.settings = Settings(model="a-model")
+        self.service = ChatService(self.store, self.models, self.engine, lambda: self.settings)
+
+    def close(self) -> None:
+        self.engine.close()
+        self.service.close()
+        self.database.close()

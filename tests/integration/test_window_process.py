@@ -1,0 +1,80 @@
+"""The window's own process, as the system sees it: started twice, killed, ended."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+READY = 60  # seconds a start may take on a busy machine
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the window on a data folder; its standard error is a pipe."""
+    processes = []
+
+    def begin(*, offscreen: bool = True) -> subprocess.Popen[str]:
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        if offscreen:
+            environment["QT_QPA_PLATFORM"] = "offscreen"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "desktop_llm", "--data-dir", str(tmp_path / "data")],
+            stderr=subprocess.PIPE, text=True, env=environment,
+        )  # fmt: skip
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def wait_for_socket(data, process):
+    """Until a second start would be answered; raises what the process said where it ended."""
+    from PySide6.QtCore import QCoreApplication
+
+    from desktop_llm.ui.single_instance import raise_first
+
+    application = QCoreApplication.instance() or QCoreApplication([])
+    assert application is not None
+    for _ in range(20 * READY):
+        if process.poll() is not None:
+            raise AssertionError(process.stderr.read())
+        if (data / "window.lock").exists() and raise_first(data):
+            return
+        psutil.wait_procs([psutil.Process(process.pid)], timeout=0.05)
+    raise TimeoutError
+
+
+def test_a_second_start_shows_the_first_window_and_ends(start, tmp_path):
+    first = start()
+    wait_for_socket(tmp_path / "data", first)
+    second = start()
+    assert second.wait(READY) == 0
+    assert first.poll() is None
+
+
+def test_a_killed_window_leaves_nothing_that_hinders_the_next(start, tmp_path):
+    first = start()
+    wait_for_socket(tmp_path / "data", first)
+    children = psutil.Process(first.pid).children(recursive=True)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    _gone, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    second = start()
+    wait_for_socket(tmp_path / "data", second)
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(start, tmp_path):
+    (tmp_path / "data").write_text("a file in its place")
+    process = start()
+    assert process.wait(READY) == 1
+    words = process.stderr.read()
+    assert str(tmp_path / "data") in words
+    assert "Traceback" not in words

@@ -1,0 +1,464 @@
+"""The window around the conversation: pages, palette, settings, lists, languages, keys, names."""
+
+import pytest
+from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractScrollArea,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QScrollBar,
+    QWidget,
+)
+
+from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.core.settings import OnClose
+from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.database import Database
+from desktop_llm.ui.actions import Command
+from desktop_llm.ui.main_window import Page
+from desktop_llm.ui.pages.about import AboutDialog
+from desktop_llm.ui.pages.backups import BackupsPage
+from desktop_llm.ui.pages.settings import SettingsPage
+from desktop_llm.ui.pages.shortcuts import ShortcutsDialog
+from desktop_llm.ui.pages.welcome import WelcomePage
+
+CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractScrollArea)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """Three conversations, the oldest first; returns their numbers."""
+    (tmp_path / "data").mkdir()
+    database = Database(tmp_path / "data" / "conversations.db")
+    store = Conversations(database)
+    numbers = []
+    for title, answer in (("Sky", "Blue light scatters."), ("合同翻译", "这是合同的译文。"),
+                          ("Code", "```python\nprint(1)\n```")):  # fmt: skip
+        number = store.create(title, "smollm2-135m-instruct").id
+        question = store.add(number, Role.USER, f"About {title}", parent=None)
+        store.add(number, Role.ASSISTANT, answer, parent=question.id, state=MessageState.COMPLETE)
+        numbers.append(number)
+    database.close()
+    return numbers
+
+
+def shown(qtbot, program, number):
+    qtbot.waitUntil(lambda: program.window.chat.conversation == number)
+    return program.window.chat
+
+
+# --- pages and actions ---------------------------------------------------------------------------
+
+
+def test_the_pages_are_reached_by_keys(qtbot, make_program):
+    window = make_program().window
+    for keys, page in ((Qt.Key.Key_Comma, Page.SETTINGS), (Qt.Key.Key_1, Page.CHAT)):
+        qtbot.keyClick(window, keys, Qt.KeyboardModifier.ControlModifier)
+        assert window.page is page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "settings"), ("zh_CN", "settings"), ("zh_CN", "设置")]
+)
+def test_the_palette_finds_an_action_in_both_languages(qtbot, make_program, language, words):
+    window = make_program(language=language).window
+    picker = window.open_palette()
+    picker.search(words)
+    assert Command.SETTINGS in picker.listed()
+    qtbot.keyClick(picker._line, Qt.Key.Key_Return)
+    assert window.page is Page.SETTINGS
+    assert not picker.isVisible()
+
+
+def test_every_command_is_handled_and_named(make_program):
+    window = make_program(language="zh_CN").window
+    handled = {command for command, _action in window.commands.all()}
+    assert handled == set(Command)
+    keys = [key for command in Command for key in command.value.keys]
+    assert len(keys) == len(set(keys))
+    for command, action in window.commands.all():
+        chinese = any("\u4e00" <= letter <= "\u9fff" for letter in action.text())
+        assert chinese, command
+
+
+def test_the_shortcuts_are_listed(qtbot, make_program):
+    window = make_program().window
+    window.commands[Command.SHORTCUTS].trigger()
+    dialog = window.findChild(ShortcutsDialog)
+    words = " ".join(label.text() for label in dialog.findChildren(QWidget, "")
+                     if hasattr(label, "text") and callable(label.text))  # fmt: skip
+    for expected in ("New conversation", "Ctrl+N", "Shift+Enter"):
+        assert expected in words
+    dialog.reject()
+    qtbot.waitUntil(lambda: window.findChild(ShortcutsDialog) is None)
+
+
+def test_about_names_the_licences_of_what_is_inside(qtbot, make_program):
+    window = make_program().window
+    window.commands[Command.ABOUT].trigger()
+    dialog = window.findChild(AboutDialog)
+    qtbot.waitUntil(lambda: dialog.list.count() > 5, timeout=10_000)
+    names = [dialog.list.item(at).text() for at in range(dialog.list.count())]
+    assert any(name.startswith("llama") for name in names)
+    assert dialog._text.toPlainText()
+    dialog.reject()
+
+
+# --- names, keys, focus --------------------------------------------------------------------------
+
+
+def controls(root):
+    """What a person uses; not the parts that Qt puts into them."""
+    compound = QComboBox | QAbstractSpinBox | QLineEdit
+    for widget in root.findChildren(QWidget):
+        above = widget.parentWidget()
+        while above is not None and not isinstance(above, compound):
+            above = above.parentWidget()
+        if isinstance(widget, CONTROLS) and not isinstance(widget, QScrollBar) and above is None:
+            yield widget
+
+
+def name_of(widget):
+    texts = [widget.accessibleName()]
+    if isinstance(widget, QAbstractButton):
+        texts.append(widget.text())
+    if isinstance(widget, QLineEdit):
+        texts.append(widget.placeholderText())
+    return next((text for text in texts if text), "")
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_every_control_has_a_name_and_can_be_reached(qtbot, make_program, filled, language):
+    program = make_program(language=language)
+    window = program.window
+    shown(qtbot, program, filled[-1])
+    for page in Page:
+        window.show_page(page)
+    window.show_page(Page.CHAT)
+    window.open_palette().close()
+    program._open_model_menu()
+    qtbot.waitUntil(program._model_menu.picker.isVisible)
+    program._model_menu.picker.close()
+    nameless, unreachable = [], []
+    for widget in controls(window):
+        if (
+            isinstance(widget, QAbstractScrollArea)
+            and widget.focusPolicy() == Qt.FocusPolicy.NoFocus
+        ):
+            continue
+        if not name_of(widget) and not isinstance(widget, SettingsPage | WelcomePage):
+            nameless.append(widget)
+        by_tab = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        if isinstance(widget, QAbstractButton) and not by_tab and widget.parent() is not None:
+            unreachable.append(widget)
+    assert nameless == []
+    assert [name_of(widget) for widget in unreachable] == []
+
+
+def test_tab_walks_from_the_list_to_the_composer(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    program.window.resize(1100, 700)
+    page.sidebar._new.setFocus()
+    walked = []
+    for _ in range(40):
+        widget = QApplication.focusWidget()
+        if widget in walked:
+            break
+        walked.append(widget)
+        qtbot.keyClick(widget, Qt.Key.Key_Tab)
+    order = [page.sidebar._new, page.sidebar.search, page.sidebar.list, page.view.model_button,
+             page.view.transcript, page.composer.editor]  # fmt: skip
+    places = [walked.index(widget) for widget in order]
+    assert places == sorted(places)
+
+
+def test_messages_are_walked_by_arrow_keys_and_read_aloud(qtbot, make_program, filled):
+    program = make_program()
+    transcript = shown(qtbot, program, filled[0 - 1]).view.transcript
+    transcript.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(lambda: bool([c for c in transcript._readable if c.isVisible()]))
+    names = [child.accessibleName() for child in transcript._readable if child.isVisible()]
+    assert names[0] == "You: About Code"
+    assert "print(1)" in names[1]
+    assert transcript._current == 1
+    qtbot.keyClick(transcript, Qt.Key.Key_Up)
+    assert transcript._current == 0
+    qtbot.waitUntil(lambda: transcript._bar.key == transcript._column[0].key)
+    qtbot.keyClick(transcript, Qt.Key.Key_Up)
+    assert transcript._current == 0
+
+
+# --- the list ------------------------------------------------------------------------------------
+
+
+def test_search_finds_chinese_and_opens_the_message(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.search()
+    page.sidebar.search.setText("译")
+    found = page.sidebar._hits
+    qtbot.waitUntil(lambda: found.rowCount() == 3)
+    page.sidebar._found.clicked.emit(found.index(1, 0))
+    shown(qtbot, program, filled[1])
+    page.sidebar.search.setText("nothing like it")
+    qtbot.waitUntil(lambda: "nothing like it" in page.sidebar._nothing.text())
+    page.sidebar.search.clear()
+    assert page.sidebar._stack.currentWidget() is page.sidebar.list
+
+
+def test_rename_where_the_title_stands(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.rename()
+    editor = page.sidebar.list.findChild(QLineEdit)
+    editor.setText("Renamed")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.view.title.text() == "Renamed")
+    assert page.sidebar.model.conversations()[0].title == "Renamed"
+
+
+def test_deleting_can_be_undone(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    window = program.window
+    window.commands[Command.DELETE].trigger()
+    shown(qtbot, program, filled[-2])
+    qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 2)
+    assert "Code" in window.toasts.text()
+    window.toasts.act()
+    shown(qtbot, program, filled[-1])
+    qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 3)
+
+
+def test_alt_and_arrows_walk_the_conversations(qtbot, make_program, filled):
+    program = make_program()
+    shown(qtbot, program, filled[-1])
+    program.window.commands[Command.NEXT].trigger()
+    shown(qtbot, program, filled[-2])
+    program.window.commands[Command.PREVIOUS].trigger()
+    shown(qtbot, program, filled[-1])
+
+
+def test_escape_closes_the_topmost(qtbot, make_program, filled):
+    program = make_program()
+    window, page = program.window, shown(qtbot, program, filled[-1])
+    page.sidebar.search.setText("sky")
+    window.show_page(Page.SETTINGS)
+    window.toasts.show("Something happened.")
+    for gone in (
+        lambda: not window.toasts.text(),
+        lambda: window.page is Page.CHAT,
+        lambda: not page.sidebar.search.text(),
+    ):
+        assert not gone()
+        qtbot.keyClick(window, Qt.Key.Key_Escape)
+        assert gone()
+
+
+# --- language, theme, size -----------------------------------------------------------------------
+
+
+def test_the_language_changes_while_the_program_runs(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.composer.set_text("a draft")
+    program.window.commands[Command.CHINESE].trigger()
+    qtbot.waitUntil(lambda: program.window.chat.composer.button.text() == "发送")
+    page = shown(qtbot, program, filled[-1])
+    qtbot.waitUntil(lambda: page.composer.text() == "a draft")
+    program.window.commands[Command.ENGLISH].trigger()
+    qtbot.waitUntil(lambda: program.window.chat.composer.button.text() == "Send")
+    shown(qtbot, program, filled[-1])
+
+
+def test_the_theme_changes_at_once_and_stays(qtbot, make_program, tmp_path):
+    program = make_program(theme="light")
+    light = QApplication.instance().palette().window().color()
+    program.window.commands[Command.DARK].trigger()
+    assert QApplication.instance().palette().window().color() != light
+    file = tmp_path / "data" / "settings.toml"
+    qtbot.waitUntil(lambda: 'theme = "dark"' in file.read_text(encoding="utf-8"))
+
+
+def test_quick_presses_of_ctrl_plus_lose_no_step(qtbot, make_program):
+    program = make_program()
+    editor = program.window.chat.composer.editor
+    before = editor.font().pixelSize()
+    for _ in range(5):
+        qtbot.keyClick(editor, Qt.Key.Key_Plus, Qt.KeyboardModifier.ControlModifier)
+    assert program._settings.current.font_size == before + 5
+
+
+def test_settings_are_kept_and_can_be_reset(qtbot, make_program, tmp_path):
+    program = make_program()
+    program.window.show_page(Page.SETTINGS)
+    page = program.window.made(Page.SETTINGS)
+    threads = page._fields["threads"]
+    threads.control.setValue(3)
+    file = tmp_path / "data" / "settings.toml"
+    qtbot.waitUntil(lambda: "threads = 3" in file.read_text(encoding="utf-8"))
+    assert threads.reset.isVisible()
+    threads.reset.click()
+    assert threads.control.value() == 0
+    qtbot.waitUntil(lambda: "threads" not in file.read_text(encoding="utf-8"))
+    page._fields["system_prompt"].control.setPlainText("Be brief.")
+    qtbot.waitUntil(lambda: program._settings.current.system_prompt == "Be brief.")
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize(("size", "font"), [((800, 600), 13), ((800, 600), 27), ((3840, 2160), 13)])
+def test_layouts_survive(qtbot, make_program, filled, language, size, font):
+    """Nothing that can be pressed is cut off by the window's edge, nor squeezed to nothing."""
+    program = make_program(language=language, font_size=font)
+    page = shown(qtbot, program, filled[-1])
+    window = program.window
+    window.resize(*size)
+    for shown_page in (Page.CHAT, Page.SETTINGS, Page.BACKUPS, Page.WELCOME):
+        window.show_page(shown_page)
+        QApplication.processEvents()
+        assert window.size() == QSize(*size), f"{shown_page} needs more room"
+        for button in window.findChildren(QAbstractButton):
+            if button.isVisible() and button.text():
+                least = button.fontMetrics().horizontalAdvance(button.text())
+                assert button.width() >= least, button.text()
+        composer = page.composer
+        if shown_page is Page.CHAT:
+            corner = composer.button.mapTo(window, QPoint(0, 0))
+            assert window.rect().contains(QRect(corner, composer.button.size()))
+
+
+def test_a_narrow_window_folds_the_list_away(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    program.window.resize(1100, 700)
+    qtbot.waitUntil(page.sidebar.isVisible)
+    program.window.resize(800, 700)
+    qtbot.waitUntil(page.sidebar.isHidden)
+    program.window.commands[Command.LIST].trigger()
+    assert page.sidebar.isVisible()
+    page.open(filled[0])
+    assert page.sidebar.isHidden()
+
+
+def test_a_window_on_a_screen_that_is_gone_comes_back(make_program):
+    program = make_program()
+    window = program.window
+    window.move(20_000, 20_000)
+    program.close()
+    window = make_program().window
+    screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+    assert any(screen.intersects(window.geometry()) for screen in screens)
+
+
+def test_a_broken_state_file_is_no_obstacle(make_program, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "window.ini").write_bytes(b"[General]\ngeometry=nonsense\nsplit=\xff\n")
+    window = make_program().window
+    assert window.isVisible()
+    assert isinstance(window.saveGeometry(), QByteArray)
+
+
+# --- closing, first run, backups -----------------------------------------------------------------
+
+
+def test_closing_asks_once_while_something_runs_and_remembers(make_program):
+    program = make_program()
+    leaving = program._leaving
+    leaving._running = lambda: True
+    program.window.close()
+    assert program.window.isVisible()
+    leaving.question.reject()
+    assert program.window.isVisible()
+    program.window.close()
+    leaving.question.remember.setChecked(True)
+    leaving.question.quit.click()
+    assert not program.window.isVisible()
+    assert program._settings.current.on_close is OnClose.QUIT
+
+
+def test_the_first_run_chooses_language_and_starts(qtbot, make_program):
+    program = make_program(first_run_done=False)
+    assert program.window.page is Page.WELCOME
+    page = program.window.made(Page.WELCOME)
+    qtbot.waitUntil(page.examples[0].isEnabled, timeout=10_000)
+    assert "smollm2" in page._model.text()
+    page.language.setCurrentIndex(2)
+    page.language.activated.emit(2)
+    qtbot.waitUntil(
+        lambda: (
+            program.window.page is Page.WELCOME
+            and program.window.made(Page.WELCOME).start_button.text() == "开始使用"
+        )
+    )
+    program.window.made(Page.WELCOME).start_button.click()
+    assert program.window.page is Page.CHAT
+    assert program._settings.current.first_run_done
+
+
+def test_an_example_of_the_first_page_is_answered(qtbot, make_program):
+    program = make_program(first_run_done=False)
+    page = program.window.made(Page.WELCOME)
+    qtbot.waitUntil(page.examples[0].isEnabled, timeout=10_000)
+    with qtbot.waitSignal(program.window.chat.answered, timeout=120_000):
+        page.examples[0].click()
+        qtbot.waitUntil(lambda: len(program.replies) == 1, timeout=20_000)
+        qtbot.waitUntil(lambda: program.replies.live(program.window.chat.conversation) is None
+                        or len(program.replies.live(program.window.chat.conversation).text) > 10,
+                        timeout=120_000)  # fmt: skip
+        program.window.chat.stop()
+
+
+def test_a_backup_is_made_and_restored(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    window = program.window
+    window.show_page(Page.BACKUPS)
+    backups = window.made(Page.BACKUPS)
+    assert isinstance(backups, BackupsPage)
+    qtbot.waitUntil(lambda: backups._model.rowCount() == 1)
+    backups.create_button.click()
+    qtbot.waitUntil(lambda: backups._model.rowCount() == 2)
+    page.delete()
+    qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 2)
+    backups.list.setCurrentIndex(backups._model.index(0, 0))
+    backups.restore_button.click()
+    qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: backups._model.rowCount() == 3)
+
+
+def test_a_damaged_database_has_a_way_out(qtbot, make_program, filled, tmp_path):
+    program = make_program()
+    shown(qtbot, program, filled[-1])
+    program.close()
+    (tmp_path / "data" / "conversations.db").write_bytes(b"no database" * 1000)
+    program = make_program(wait=False)
+    page = program.window.chat
+    qtbot.waitUntil(lambda: "conversations.db" in page.view.fault.text())
+    first = page.view.fault.findChildren(QAbstractButton)[-2]
+    assert first.text() == "Restore the newest backup"
+    first.click()
+    qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 3, timeout=10_000)
+
+
+def test_diagnostics_are_saved_also_without_services(qtbot, make_program, filled, tmp_path):
+    program = make_program()
+    shown(qtbot, program, filled[-1])
+    path = tmp_path / "report.txt"
+    program._care.write_diagnostics(path)
+    qtbot.waitUntil(lambda: "report.txt" in program.window.toasts.text(), timeout=10_000)
+    text = path.read_text(encoding="utf-8")
+    assert "3 conversations" in text
+    assert "合同" not in text
+    program.close()
+    (tmp_path / "data" / "conversations.db").write_bytes(b"no database" * 1000)
+    program = make_program(wait=False)
+    qtbot.waitUntil(lambda: "conversations.db" in program.window.chat.view.fault.text())
+    path.unlink()
+    program._care.write_diagnostics(path)
+    qtbot.waitUntil(path.exists, timeout=10_000)
+    qtbot.waitUntil(lambda: "report.txt" in program.window.toasts.text(), timeout=10_000)
