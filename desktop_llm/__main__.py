@@ -18,6 +18,8 @@ def main() -> int:
         os.environ.setdefault(name, value)
     arguments = sys.argv[1:]
     if arguments[:1] == ["worker"]:
+        # An abort in C would start a debugger, which prints texts; read when C is loaded.
+        os.environ["GGML_NO_BACKTRACE"] = "1"
         from desktop_llm.worker.main import main as worker_main
 
         return worker_main()

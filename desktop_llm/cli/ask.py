@@ -15,6 +15,7 @@ from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.models import ModelService
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.words.faults import word_fault
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,9 @@ def run(options: argparse.Namespace) -> int:
         finished = task.result()
     finally:
         engine.close()
+    if finished.template_fault:
+        notice = EnvironmentFault(FaultCode.TEMPLATE_FAILED, reason=finished.template_fault)
+        print(f"desktop-llm: {word_fault(notice)}", file=sys.stderr)
     stats = finished.stats
     if options.json:
         answer = {

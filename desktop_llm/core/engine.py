@@ -10,6 +10,7 @@ from desktop_llm.core.errors import FaultValue
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.ranges import check_range
 
 # --- requests -----------------------------------------------------------------------------------
 
@@ -19,6 +20,9 @@ class LoadModel:
     path: str
     options: LoadOptions = field(default_factory=LoadOptions)
     idle_unload_seconds: int = 0  # 0: stays loaded
+
+    def __post_init__(self) -> None:
+        check_range("idle_unload_seconds", self.idle_unload_seconds, 0, 31_536_000, whole=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,14 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class Unloaded:
-    idle: bool  # by itself, after the time set
+    idle: bool  # by itself: after the time set, or since the file has changed on disk
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     reason: FinishReason
     stats: GenerationStats
+    template_fault: str = ""  # why a general chat template had to stand in for the model's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +139,7 @@ Event = (
     | Status
     | Failed
 )
+
+EXIT_REPLACE = 75  # of a worker that has answered and can do no more; another takes its place
 
 TERMINAL = (ModelReady, Unloaded, Finished, TokenCount, Status, Failed)

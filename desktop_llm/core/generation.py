@@ -1,14 +1,17 @@
 """Everything that shapes one generation, in one value, and what comes out of it."""
 
-import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.grammar import check_grammar
 from desktop_llm.core.messages import Message
+from desktop_llm.core.ranges import check_range
 
 MAX_STOP_STRINGS = 16
 MAX_STOP_LENGTH = 256
+MAX_BIASES = 4096
+MAX_BIAS = 1000.0  # logits lie within a few dozen: this forces or forbids a token
 
 
 class FinishReason(StrEnum):
@@ -22,8 +25,9 @@ class FinishReason(StrEnum):
 class Sampling:
     """Settings of llama.cpp's sampler chain. The defaults of a field with a neutral value are it.
 
-    Order in the chain: logit bias, penalties, DRY, top-k, typical, top-p, min-p, XTC, temperature,
-    grammar first of all. `temperature == 0` means greedy.
+    Order in the chain: logit bias, penalties, DRY, top-k, typical, top-p, min-p, XTC, temperature;
+    a grammar goes before all of them. `temperature == 0` means greedy: of the others only bias,
+    penalties, DRY and grammar act then. Penalties and DRY look at the reply, not at the prompt.
     """
 
     temperature: float = 0.7
@@ -43,42 +47,42 @@ class Sampling:
     xtc_threshold: float = 0.1
     seed: int | None = None  # None: a new one each time, reported in the statistics
     grammar: str | None = None  # GBNF, start symbol "root"
-    grammar_triggers: tuple[str, ...] = ()  # regular expressions: the grammar starts lazily
+    grammar_triggers: tuple[str, ...] = ()  # the grammar starts at the first of these texts
     logit_bias: tuple[tuple[int, float], ...] = ()  # (token, addend to its logit)
 
     def __post_init__(self) -> None:
         for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if isinstance(value, bool) or not math.isfinite(value) or not low <= value <= high:
-                raise EnvironmentFault(
-                    FaultCode.INVALID_PARAMETER, name=name, value=str(value), low=low, high=high
-                )
-        if self.seed is not None and not 0 <= self.seed <= 0xFFFF_FFFE:
-            raise EnvironmentFault(
-                FaultCode.INVALID_PARAMETER,
-                name="seed",
-                value=str(self.seed),
-                low=0,
-                high=0xFFFF_FFFE,
-            )
+            check_range(name, getattr(self, name), low, high)
+        for name, low, high in _WHOLE_RANGES:
+            check_range(name, getattr(self, name), low, high, whole=True)
+        if self.seed is not None:
+            check_range("seed", self.seed, 0, 0xFFFF_FFFE, whole=True)
+        check_range("logit_bias", len(self.logit_bias), 0, MAX_BIASES)
+        for token, bias in self.logit_bias:
+            check_range("logit_bias", token, 0, 0x7FFF_FFFF, whole=True)
+            check_range("logit_bias", bias, -MAX_BIAS, MAX_BIAS)
+        if self.grammar is not None:
+            check_grammar(self.grammar, self.grammar_triggers)
 
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("temperature", 0, 5),
-    ("top_k", 0, 1_000_000),
     ("top_p", 0, 1),
     ("min_p", 0, 1),
     ("typical_p", 0, 1),
     ("repeat_penalty", 0.1, 10),
-    ("repeat_last_n", -1, 1_000_000),
     ("frequency_penalty", -10, 10),
     ("presence_penalty", -10, 10),
     ("dry_multiplier", 0, 10),
     ("dry_base", 1, 10),
-    ("dry_allowed_length", 0, 10_000),
-    ("dry_penalty_last_n", -1, 1_000_000),
     ("xtc_probability", 0, 1),
     ("xtc_threshold", 0, 1),
+)
+_WHOLE_RANGES: tuple[tuple[str, int, int], ...] = (
+    ("top_k", 0, 1_000_000),
+    ("repeat_last_n", -1, 1_000_000),
+    ("dry_allowed_length", 0, 10_000),
+    ("dry_penalty_last_n", -1, 1_000_000),
 )
 
 
@@ -86,9 +90,9 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 class GenerationRequest:
     """One generation.
 
-    `reproducible` means a cold context and fixed batch sizes: slower on a long conversation, and
-    the same text every time for the same seed (a warm KV cache changes the last bits of the
-    logits).
+    `reproducible` means a cold context, fixed batch sizes and a fixed number of threads: slower,
+    and on one computer the same text every time for the same seed (a warm KV cache changes the
+    last bits of the logits, and so do the other two).
     """
 
     messages: tuple[Message, ...]
@@ -98,14 +102,8 @@ class GenerationRequest:
     reproducible: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_tokens is not None and not 1 <= self.max_tokens <= 1_000_000:
-            raise EnvironmentFault(
-                FaultCode.INVALID_PARAMETER,
-                name="max_tokens",
-                value=str(self.max_tokens),
-                low=1,
-                high=1_000_000,
-            )
+        if self.max_tokens is not None:
+            check_range("max_tokens", self.max_tokens, 1, 1_000_000, whole=True)
         longest = max((len(stop) for stop in self.stop), default=1)
         if len(self.stop) > MAX_STOP_STRINGS or not 1 <= longest <= MAX_STOP_LENGTH:
             raise EnvironmentFault(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.ranges import check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +24,7 @@ class LoadOptions:
             ("gpu_layers", self.gpu_layers, 0, 10_000),
         )
         for name, value, low, high in checks:
-            if not low <= value <= high:
-                raise EnvironmentFault(
-                    FaultCode.INVALID_PARAMETER, name=name, value=str(value), low=low, high=high
-                )
+            check_range(name, value, low, high, whole=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

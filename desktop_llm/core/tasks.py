@@ -6,12 +6,15 @@ non-empty. A window posts one queued signal there, a server `call_soon_threadsaf
 line has none and blocks in `wait_events`.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from desktop_llm.core.engine import TextDelta
+
+logger = logging.getLogger(__name__)
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -37,6 +40,8 @@ class Task(Generic[E, R]):
         self._error: BaseException | None = None
         self._done = False
         self._cancelled = False
+        self._ending = False
+        self._callbacks: list[Callable[[BaseException | None], None]] = []
 
     # --- the caller's side ---------------------------------------------------------------------
 
@@ -65,6 +70,17 @@ class Task(Generic[E, R]):
             pending = bool(self._events) or self._done
         if pending:
             wake()
+
+    def on_end(self, callback: Callable[[BaseException | None], None]) -> None:
+        """Call back once when the call has ended, with its error; at once if it already has.
+
+        On the producer's thread, before anybody who waits for the result goes on.
+        """
+        with self._condition:
+            if not self._done:
+                self._callbacks.append(callback)
+                return
+        callback(self._error)
 
     def take_events(self) -> list[E]:
         """Everything in the mailbox, without waiting."""
@@ -112,8 +128,7 @@ class Task(Generic[E, R]):
                 self._events.append(event)
             self._condition.notify_all()
             wake = self._wake if was_empty else None
-        if wake is not None:
-            wake()
+        _call(wake)
 
     def finish(self, result: R) -> None:
         self._end(result, None)
@@ -123,10 +138,25 @@ class Task(Generic[E, R]):
 
     def _end(self, result: R | None, error: BaseException | None) -> None:
         with self._condition:
-            if self._done:
+            if self._ending:
                 return
-            self._result, self._error, self._done = result, error, True
-            self._condition.notify_all()
-            wake = self._wake
-        if wake is not None:
+            self._ending = True
+        while True:
+            with self._condition:
+                if not self._callbacks:
+                    self._result, self._error, self._done = result, error, True
+                    self._condition.notify_all()
+                    wake = self._wake
+                    break
+                callback = self._callbacks.pop(0)
+            callback(error)
+        _call(wake)
+
+
+def _call(wake: Callable[[], None] | None) -> None:
+    """A listener that fails is its own fault; the producer's thread serves others too."""
+    if wake is not None:
+        try:
             wake()
+        except Exception:
+            logger.exception("a listener failed")

@@ -7,6 +7,7 @@ asks again.
 """
 
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,13 @@ from desktop_llm.core.engine import (
     Unloaded,
     UnloadModel,
 )
-from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, fault_from
+from desktop_llm.core.errors import (
+    DesktopLlmError,
+    EnvironmentFault,
+    FaultCode,
+    ProgramFault,
+    fault_from,
+)
 from desktop_llm.core.generation import GenerationRequest
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions
@@ -39,8 +46,12 @@ from desktop_llm.core.tasks import Task
 from desktop_llm.engine.arbiter import Arbiter, Priority
 from desktop_llm.engine.process import WORKER_COMMAND, WorkerProcess
 
+logger = logging.getLogger(__name__)
+
 BACK_OFF = (0.0, 0.5, 2.0)  # seconds before restart 1, 2, 3
 HELLO_SECONDS = 60.0  # a cold start from a slow disk; a worker silent for longer is broken
+ATTEMPTS = 4  # of a request that a worker could not take
+CANCEL_SECONDS = 10.0  # the worker answers a cancel at once, except from within a call into C
 
 
 @dataclass(eq=False)
@@ -54,6 +65,10 @@ class CancelledError(Exception):
     """The call was cancelled before there was anything to keep."""
 
 
+class _ReplacedError(Exception):
+    """The worker ended in good order before it took the request: another one gets it."""
+
+
 class EngineClient:
     """Speaks to one worker at a time. Every method may be called from any thread."""
 
@@ -64,13 +79,22 @@ class EngineClient:
         trace: Callable[[str], None] | None = None,
         back_off: Sequence[float] = BACK_OFF,
         rotate: Callable[[Path], object] | None = None,
+        hello_seconds: float = HELLO_SECONDS,
+        cancel_seconds: float = CANCEL_SECONDS,
+        on_model: Callable[[LoadedModel | None], None] | None = None,
     ) -> None:
-        """`log`: where the worker's stderr goes, `rotate` what is done with it before each one."""
+        """`log`: where the worker's stderr goes, `rotate` what is done with it before each one.
+
+        `on_model` hears of every change of `model`, on one of the client's threads.
+        """
         self._command = command
         self._log = log
         self._rotate = rotate
         self._trace = trace
         self._back_off = back_off
+        self._hello_seconds = hello_seconds
+        self._cancel_seconds = cancel_seconds
+        self._on_model = on_model
         self._changed = threading.Condition()
         self._waiting: Arbiter[_Call] = Arbiter()
         self._active: _Call | None = None
@@ -149,6 +173,8 @@ class EngineClient:
         if process is not None:
             process.close()
         self._thread.join()
+        if (late := self._process) is not None:  # started meanwhile
+            late.close()
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -167,6 +193,7 @@ class EngineClient:
         with self._changed:
             waiting = self._waiting.remove(call)
             process = self._process
+            self._changed.notify_all()
         if waiting:
             call.task.fail(CancelledError())
         elif process is not None and call.number:
@@ -183,42 +210,73 @@ class EngineClient:
                 self._active = call
             assert call is not None
             try:
-                if isinstance(call.request, Generate | CountTokens):
-                    self._restore_model(call)
-                result = self._converse(call.request, call)
+                result = self._serve(call)
             except (DesktopLlmError, CancelledError) as error:
                 call.task.fail(error)
+            except Exception as error:  # nothing may end this thread: calls would wait for ever
+                logger.exception("the engine's client failed")
+                detail = f"{type(error).__name__}: {error}"
+                call.task.fail(ProgramFault(FaultCode.BUG, detail=detail))
             else:
                 call.task.finish(result)
             with self._changed:
                 self._active = None
 
+    def _serve(self, call: _Call) -> Any:
+        """A call's result. Raises faults."""
+        needs_model = isinstance(call.request, Generate | CountTokens)
+        for _ in range(ATTEMPTS):
+            try:
+                if needs_model:
+                    self._restore_model(call)
+                return self._converse(call.request, call)
+            except _ReplacedError:
+                continue
+            except EnvironmentFault as fault:
+                # Between our last look and the request the worker may have unloaded by itself.
+                forgotten = needs_model and self._model is None and self._wanted is not None
+                if fault.code is not FaultCode.NO_MODEL or not forgotten:
+                    raise
+        raise EnvironmentFault(FaultCode.WORKER_SILENT)
+
     def _restore_model(self, call: _Call) -> None:
-        """After a death or an idle unload: load again what was loaded."""
-        if self._model is None and self._wanted is not None:
-            self._converse(self._wanted, call)
+        """After a death or an idle unload: load again what was loaded.
+
+        What cannot be loaded now is tried again with the next request, and says again why not;
+        except a file that ends the worker.
+        """
+        wanted = self._wanted
+        if self._model is not None or wanted is None:
+            return
+        deaths = self._deaths
+        try:
+            self._converse(wanted, call)
+        except (DesktopLlmError, CancelledError):
+            if self._deaths <= deaths:
+                self._wanted = wanted
+            raise
 
     def _converse(self, request: Request, call: _Call) -> Any:
         """Send one request and wait for its last event. Raises faults."""
-        process = self._ensure_process()
+        process = self._ensure_process(call)
         number = next(self._numbers)
         with self._changed:
             self._answer = None
             call.number = number
+        self._send(process, number, request)
         if isinstance(request, LoadModel):
             self._wanted = None  # a file that kills the worker is not tried again by itself
-            self._model = None
-        if process.send(number, request) and call.task.cancelled:
+            self._set_model(None)
+        if call.task.cancelled:
             process.send(0, Cancel(number))
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._answer is not None or self._ended is process or self._closing
-            )
-            answer = self._answer
+        answer = self._wait_for_answer(process, call)
         if answer is None:
             if self._closing:
                 raise EnvironmentFault(FaultCode.WORKER_KILLED, reason="shutdown")
+            replaced = process.wants_replacement
             self._bury(process)
+            if replaced:
+                raise _ReplacedError
             loading = request.path if isinstance(request, LoadModel) else None
             raise process.death(loading)
         self._deaths = 0
@@ -226,53 +284,122 @@ class EngineClient:
             raise fault_from(answer.code, answer.data)
         if isinstance(answer, ModelReady):
             assert isinstance(request, LoadModel)
-            self._model, self._wanted = answer.model, request
+            self._wanted = request
+            self._set_model(answer.model)
             return answer.model
         if isinstance(answer, Unloaded):
-            self._model = None
+            self._set_model(None)
             if isinstance(request, LoadModel):
                 raise CancelledError
             self._wanted = None
             return None
         return answer
 
-    def _ensure_process(self) -> WorkerProcess:
+    @staticmethod
+    def _send(process: WorkerProcess, number: int, request: Request) -> None:
+        """Raises EnvironmentFault for what cannot be written down."""
+        try:
+            process.send(number, request)
+        except UnicodeEncodeError:
+            if isinstance(request, LoadModel):
+                path = request.path.encode("utf-8", "replace").decode()
+                raise EnvironmentFault(
+                    FaultCode.FILE_UNREADABLE, path=path, reason="not UTF-8"
+                ) from None
+            raise
+
+    def _wait_for_answer(self, process: WorkerProcess, call: _Call) -> Event | None:
+        """The call's last event; None where the worker or this client ends before.
+
+        A worker that does not answer a cancel sits in a call into C that nothing interrupts. It is
+        ended: a person who stops something does not wait. Raises CancelledError then.
+        """
+
+        def over() -> bool:
+            return self._answer is not None or self._ended is process or self._closing
+
+        with self._changed:
+            self._changed.wait_for(lambda: over() or call.task.cancelled)
+            answered = self._wait_awake(over, self._cancel_seconds)
+            if not answered:
+                process.kill()
+                self._changed.wait_for(over)
+            answer, closing = self._answer, self._closing
+        if not answered and answer is None and not closing:
+            self._bury(process, counts=False)
+            raise CancelledError
+        return answer
+
+    def _wait_awake(self, over: Callable[[], bool], seconds: float) -> bool:
+        """`wait_for` that does not count the time this process was suspended. Needs the lock."""
+        while seconds > 0:
+            step = min(seconds, 0.25)
+            if self._changed.wait_for(over, step):
+                return True
+            seconds -= step
+        return over()
+
+    def _ensure_process(self, call: _Call) -> WorkerProcess:
         """The running worker, started if need be. Raises faults."""
         process = self._process
         if process is not None and self._ended is process:
-            self._bury(process)
+            self._bury(process, counts=not process.wants_replacement)
             process = None
-        if process is not None:
+        if process is None:
+            process = self._start_process(call)
+        ended = False
+        with self._changed:
+
+            def over() -> bool:
+                nonlocal ended
+                ended = self._closing or self._ended is process
+                return ended or process.hello is not None or call.task.cancelled
+
+            in_time = self._wait_awake(over, self._hello_seconds)
+        if process.hello is not None and not ended:
             return process
+        if in_time and not ended:
+            raise CancelledError  # it goes on starting, for the next call
+        if not in_time:
+            process.end_silent()
+        self._bury(process)
+        if self._closing:
+            raise EnvironmentFault(FaultCode.WORKER_KILLED, reason="shutdown")
+        raise process.death(None)
+
+    def _start_process(self, call: _Call) -> WorkerProcess:
         if self._deaths > len(self._back_off):
             self._deaths = 0  # the next request of a person starts afresh
             raise EnvironmentFault(FaultCode.WORKER_GAVE_UP, restarts=len(self._back_off))
         if self._deaths:
             pause = self._back_off[self._deaths - 1]
             with self._changed:
-                self._changed.wait_for(lambda: self._closing, timeout=pause)
+                self._changed.wait_for(lambda: self._closing or call.task.cancelled, timeout=pause)
         if self._log is not None and self._rotate is not None:
             self._rotate(self._log)
-        process = WorkerProcess(self._command, self._log, self._on_event, self._on_end, self._trace)
+        try:
+            process = WorkerProcess(
+                self._command, self._log, self._on_event, self._on_end, self._trace
+            )
+        except EnvironmentFault:
+            self._deaths += 1
+            raise
         with self._changed:
             self._process = process
-            self._changed.wait_for(
-                lambda: process.hello or self._ended is process or self._closing, HELLO_SECONDS
-            )
-        if process.hello is None:
-            process.kill()
-            self._bury(process)
-            if self._closing:
-                raise EnvironmentFault(FaultCode.WORKER_KILLED, reason="shutdown")
-            raise process.death(None)
         return process
 
-    def _bury(self, process: WorkerProcess) -> None:
+    def _bury(self, process: WorkerProcess, counts: bool = True) -> None:
         process.close()
-        self._deaths += 1
+        self._deaths += counts
         with self._changed:
             self._process = None
-            self._model = None
+        self._set_model(None)
+
+    def _set_model(self, model: LoadedModel | None) -> None:
+        changed = model != self._model
+        self._model = model
+        if changed and self._on_model is not None:
+            self._on_model(model)
 
     # --- the process's reading thread ----------------------------------------------------------
 
@@ -280,16 +407,18 @@ class EngineClient:
         with self._changed:
             call = self._active
             mine = call is not None and call.number == number and number != 0
-            if isinstance(event, Unloaded) and event.idle:
-                self._model = None
             if isinstance(event, Hello) or (mine and isinstance(event, TERMINAL)):
                 if mine:
                     self._answer = event
                 self._changed.notify_all()
+        if isinstance(event, Unloaded) and event.idle:
+            self._set_model(None)
         if mine and call is not None and not isinstance(event, TERMINAL):
             call.task.post(event)
 
     def _on_end(self, process: WorkerProcess) -> None:
+        if process is self._process:
+            self._set_model(None)
         with self._changed:
             self._ended = process
             self._changed.notify_all()

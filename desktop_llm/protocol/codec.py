@@ -13,7 +13,7 @@ import msgspec
 from desktop_llm.core import engine
 from desktop_llm.core.errors import DesktopLlmError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class _Envelope(msgspec.Struct, array_like=True):
@@ -23,7 +23,14 @@ class _Envelope(msgspec.Struct, array_like=True):
 
 
 class MalformedFrameError(Exception):
-    """A frame that does not hold a known value of the right shape."""
+    """A frame that does not hold a known value of the right shape.
+
+    `number`: the request it speaks of, where at least that could be read.
+    """
+
+    def __init__(self, reason: str, number: int = 0) -> None:
+        super().__init__(reason)
+        self.number = number
 
 
 _KINDS: dict[str, type] = {
@@ -44,15 +51,17 @@ def encode(number: int, value: engine.Request | engine.Event) -> bytes:
 
 def decode(payload: bytes) -> tuple[int, engine.Request | engine.Event]:
     """Number and value of one frame. Raises MalformedFrameError, also for values out of range."""
+    number = 0
     try:
         envelope = _ENVELOPES.decode(payload)
+        number = envelope.number
         decoder = _DECODERS[envelope.kind]
         value: engine.Request | engine.Event = decoder.decode(envelope.body)
     except KeyError as error:
-        raise MalformedFrameError(f"unknown kind {error}") from None
-    except (msgspec.DecodeError, DesktopLlmError) as error:
-        raise MalformedFrameError(str(error)) from error
-    return envelope.number, value
+        raise MalformedFrameError(f"unknown kind {error}", number) from None
+    except (msgspec.DecodeError, DesktopLlmError, RecursionError) as error:
+        raise MalformedFrameError(str(error), number) from error
+    return number, value
 
 
 def to_json(number: int, value: engine.Request | engine.Event) -> str:

@@ -46,7 +46,7 @@ class Services:
         conversations.mark_interrupted()
         folders.models.mkdir(exist_ok=True, mode=0o700)
         engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
-        models = ModelService(Library(folders), engine)
+        models = ModelService(Library(folders), engine, folders.loading_model)
 
         def current() -> Settings:
             return settings.current

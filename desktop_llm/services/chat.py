@@ -54,12 +54,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The reply. `fault`: what ended it early, with the data for its sentence. `unstored`: why it
-    is not on disk; it is tried again with the next question, `store_again` and `close`.
+    """The reply. `fault`: what ended it early; `notice`: what made it worse; both with the data for
+    their sentences. `unstored`: why it is not on disk; it is tried again with the next question,
+    `store_again` and `close`.
     """
 
     reply: StoredMessage
     fault: DesktopLlmError | None = None
+    notice: DesktopLlmError | None = None
     unstored: DesktopLlmError | None = None
 
 
@@ -303,16 +305,20 @@ class _Reply:
         state, finish = MessageState.COMPLETE, ""
         stats: GenerationStats | None = None
         fault: DesktopLlmError | None = None
+        notice: DesktopLlmError | None = None
         try:
             self._load(wanted)
             finished = self._generate(reply.id, pieces)
             stats, finish = finished.stats, finished.reason.value
             if finished.reason is FinishReason.CANCELLED:
                 state = MessageState.STOPPED
+            if finished.template_fault:
+                notice = EnvironmentFault(FaultCode.TEMPLATE_FAILED, reason=finished.template_fault)
         except CancelledError:
             state = MessageState.STOPPED
         except DesktopLlmError as error:
-            if error.code is FaultCode.PROMPT_TOO_LONG and self._new_question:
+            too_long = error.code in (FaultCode.PROMPT_TOO_LONG, FaultCode.REQUEST_TOO_LARGE)
+            if too_long and self._new_question:
                 store.take_back(question.id, reply.id)  # a draft again: it can be shortened
                 raise
             state, fault = MessageState.INTERRUPTED, error
@@ -325,7 +331,7 @@ class _Reply:
             finish=finish,
             stats=stats,
         )
-        return Answered(ended, fault, self._finish(ended))
+        return Answered(ended, fault, notice, self._finish(ended))
 
     def _finish(self, ended: StoredMessage) -> DesktopLlmError | None:
         """Store the end, at the second attempt if need be. Returns why it is not stored."""

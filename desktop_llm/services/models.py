@@ -4,20 +4,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from desktop_llm.core.engine import Event
-from desktop_llm.core.errors import EnvironmentFault
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.gguf import Header
+from desktop_llm.core.memory import estimate, largest_context
 from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import EngineClient
+from desktop_llm.engine.memory import free_memory
 from desktop_llm.hub.gguf import read_header
 from desktop_llm.storage.library import Library
+from desktop_llm.storage.load_marker import LoadMarker
+
+_DEATHS = (FaultCode.MODEL_CRASHED_LOADING, FaultCode.MODEL_OUT_OF_MEMORY)
 
 
 class ModelService:
     """Reads files; call it off a window's thread."""
 
-    def __init__(self, library: Library, engine: EngineClient) -> None:
+    def __init__(self, library: Library, engine: EngineClient, marker: Path | None = None) -> None:
+        """`marker`: where to remember, across a crash, what was being loaded."""
         self._library = library
         self._engine = engine
+        self._marker = None if marker is None else LoadMarker(marker)
+        self._headers: dict[str, tuple[tuple[int, int], Header]] = {}
         self._options: LoadOptions | None = None  # that the last load was asked with
 
     def installed(self) -> list[InstalledModel]:
@@ -29,40 +38,83 @@ class ModelService:
         found: list[tuple[InstalledModel, EnvironmentFault | None]] = []
         for model in self._library.models():
             try:
-                found.append((_described(model), None))
+                found.append((self._described(model), None))
             except EnvironmentFault as fault:
                 found.append((model, fault))
         return found
 
     def find(self, name: str) -> InstalledModel:
         """By name or path, its header checked. Raises EnvironmentFault."""
-        return _described(self._library.find(name))
+        return self._described(self._library.find(name))
 
     def is_loaded(self, model: InstalledModel, options: LoadOptions) -> bool:
         """That file, with these options."""
         loaded = self._engine.model
         return loaded is not None and loaded.path == model.path and self._options == options
 
-    def suspect(self) -> str:
-        """The file that crashed when it was loaded last: not to be loaded unasked."""
-        return ""
-
     def load(
         self, model: InstalledModel, options: LoadOptions, idle_unload_seconds: int = 0
     ) -> Task[Event, LoadedModel]:
+        """Start loading. Raises EnvironmentFault: a broken header, or too little memory."""
+        self._check_memory(model.path, options)
         self._options = options
-        return self._engine.load(Path(model.path), options, idle_unload_seconds)
+        marker = self._marker
+        if marker is not None:
+            marker.begin(model.path)
+        task = self._engine.load(Path(model.path), options, idle_unload_seconds)
+        if marker is not None:
+            task.on_end(lambda error: _note_end(marker, model.path, error))
+        return task
 
     def current(self) -> LoadedModel | None:
         return self._engine.model
 
+    def suspect(self) -> str:
+        """The file that crashed when it was loaded last, also before this start; else empty.
 
-def _described(model: InstalledModel) -> InstalledModel:
-    header = read_header(Path(model.path))
-    return replace(
-        model,
-        architecture=header.architecture,
-        parameters=header.parameters,
-        quantization=header.quantization,
-        context_length=header.context_length,
-    )
+        Not to be loaded unasked. That it loads when a person asks for it clears it.
+        """
+        return "" if self._marker is None else self._marker.suspect
+
+    def _described(self, model: InstalledModel) -> InstalledModel:
+        header = self._header(model.path)
+        return replace(
+            model,
+            architecture=header.architecture,
+            parameters=header.parameters,
+            quantization=header.quantization,
+            context_length=header.context_length,
+        )
+
+    def _header(self, path: str) -> Header:
+        """Read once for each state of the file: a large vocabulary takes a tenth of a second."""
+        try:
+            found = Path(path).stat()
+        except OSError:
+            return read_header(Path(path))  # which says what is wrong
+        state = (found.st_size, found.st_mtime_ns)
+        known = self._headers.get(path)
+        if known is None or known[0] != state:
+            known = self._headers[path] = (state, read_header(Path(path)))
+        return known[1]
+
+    def _check_memory(self, path: str, options: LoadOptions) -> None:
+        header = self._header(path)
+        batch = options.batch_size
+        most = min(options.context_length, header.context_length or options.context_length)
+        needed = estimate(header, most, batch)
+        free = free_memory(self._engine.worker_pid)
+        if needed > free:
+            raise EnvironmentFault(
+                FaultCode.MODEL_TOO_LARGE,
+                path=path,
+                context=most,
+                needed_bytes=needed,
+                free_bytes=free,
+                fits=largest_context(header, batch, free, most),
+            )
+
+
+def _note_end(marker: LoadMarker, path: str, error: BaseException | None) -> None:
+    crashed = isinstance(error, DesktopLlmError) and error.code in _DEATHS
+    marker.end(path, crashed, loaded=error is None)

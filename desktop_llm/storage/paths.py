@@ -48,6 +48,10 @@ class Folders:
         return self.data / "backups"
 
     @property
+    def loading_model(self) -> Path:
+        return self.data / "loading-model"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

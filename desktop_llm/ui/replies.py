@@ -48,7 +48,9 @@ class Replies(QObject):
         self._bridge.follow(
             task,
             lambda event: self._event(conversation, event),
-            lambda answer: self._end(conversation, answer, answer.unstored or answer.fault),
+            lambda answer: self._end(
+                conversation, answer, answer.unstored or answer.fault or answer.notice
+            ),
             lambda fault: self._end(conversation, None, fault),
         )
 

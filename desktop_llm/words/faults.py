@@ -1,9 +1,9 @@
 """Faults in words: what happened to which thing, why, and what to do next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from desktop_llm.core.errors import DesktopLlmError, FaultCode
+from desktop_llm.core.errors import DesktopLlmError, FaultCode, FaultValue
 from desktop_llm.words import _
 
 
@@ -21,6 +21,11 @@ class Wording:
 def word_fault(fault: DesktopLlmError) -> Wording:
     what, next_step = WORDS[fault.code]()
     values = _Values(fault.data)
+    for name, value in fault.data.items():
+        if name.endswith("_bytes") and isinstance(value, int | float):
+            values[name.removesuffix("_bytes")] = _size(value)
+    if fault.code is FaultCode.MODEL_TOO_LARGE:
+        what, next_step = _too_large(fault.data)
     return Wording(what.format_map(values), next_step.format_map(values))
 
 
@@ -29,6 +34,26 @@ class _Values(dict[str, object]):
 
     def __missing__(self, key: str) -> str:
         return "…"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+
+
+def _too_large(data: Mapping[str, FaultValue]) -> tuple[str, str]:
+    """What is known depends on who found it out: the header beforehand, or llama.cpp."""
+    what, next_step = WORDS[FaultCode.MODEL_TOO_LARGE]()
+    if "needed_bytes" in data:
+        what = _(
+            "The model “{path}” needs {needed} of memory with a context of {context} tokens, "
+            "and {free} are free."
+        )
+    if data.get("fits"):
+        next_step = _(
+            "Set the context to {fits} tokens or fewer, close other programs, "
+            "or choose a smaller model."
+        )
+    return what, next_step
 
 
 WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
@@ -53,12 +78,16 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("Look for a newer file of the same model, or a newer version of this program."),
     ),
     FaultCode.MODEL_NOT_LOADABLE: lambda: (
-        _("The model file “{path}” could not be loaded."),
+        _("The model file “{path}” could not be loaded ({detail})."),
         _("Its kind may be unknown to this program. Choose another model."),
     ),
     FaultCode.MODEL_CRASHED_LOADING: lambda: (
         _("The engine crashed while it loaded “{path}”."),
         _("It will not be loaded by itself again. Choose another model, or try once more."),
+    ),
+    FaultCode.MODEL_OUT_OF_MEMORY: lambda: (
+        _("The computer ran out of memory while the engine loaded “{path}”."),
+        _("It will not be loaded by itself again. Choose a smaller model or a shorter context."),
     ),
     FaultCode.MODEL_TOO_LARGE: lambda: (
         _("The model “{path}” needs more memory than is free."),
@@ -69,7 +98,7 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("Put a .gguf file into the models folder, or install the starter model."),
     ),
     FaultCode.TEMPLATE_FAILED: lambda: (
-        _("The chat template of this model could not be used."),
+        _("The chat template of this model could not be used ({reason})."),
         _("A general one was used instead; replies may be worse."),
     ),
     FaultCode.PROMPT_TOO_LONG: lambda: (
@@ -79,6 +108,18 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     FaultCode.INVALID_PARAMETER: lambda: (
         _("The value of “{name}” is outside what is possible."),
         _("Choose a value from {low} to {high}."),
+    ),
+    FaultCode.GRAMMAR_INVALID: lambda: (
+        _("The grammar cannot be followed: it is not valid GBNF, or no text fits it."),
+        _("Correct the grammar and try again."),
+    ),
+    FaultCode.GRAMMAR_TOO_COMPLEX: lambda: (
+        _("The grammar is too large, or it takes too long to follow."),
+        _("Make it shorter, with fewer repetitions and groups within groups."),
+    ),
+    FaultCode.REQUEST_TOO_LARGE: lambda: (
+        _("The text is too large to be given to the engine: {size}, and {most} are possible."),
+        _("Shorten it, or work through it in parts."),
     ),
     FaultCode.WORKER_KILLED: lambda: (
         _("The engine was ended from outside ({reason})."),
@@ -99,6 +140,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     FaultCode.WORKER_SILENT: lambda: (
         _("The engine does not answer."),
         _("Try again; it is started anew."),
+    ),
+    FaultCode.WORKER_VERSION: lambda: (
+        _("The engine belongs to another version of this program ({found} instead of {wanted})."),
+        _("Close the program and start it again."),
     ),
     FaultCode.DATA_FOLDER_READ_ONLY: lambda: (
         _("The folder “{path}” cannot be written to ({reason})."),

@@ -7,10 +7,17 @@ with `--state` counts the steps taken, so that a script goes on across restarts.
 
     reply            the words of the question, one a token
     stall            two words, then nothing until it is cancelled or the pipe closes
+    stuck            two words, then nothing whatever happens, as within a call into C
     die:SIGNAL       two words, then the signal, e.g. die:9, die:11
     exit:CODE        two words, then an orderly exit
     garbage          two words, then bytes that are no frame
+    huge             two words, then the announcement of a frame over the limit
+    malformed        two words, then a frame that holds no event
+    request          two words, then a request, which only the other side may send
     deaf             says nothing at all
+    fallback         the words, by another chat template than the model's
+    idle             has just unloaded the model by itself
+    replace          ends before it takes the request, and wants another worker to take it
 """
 
 import argparse
@@ -24,6 +31,7 @@ from typing import IO
 
 from desktop_llm import __version__
 from desktop_llm.core.engine import (
+    EXIT_REPLACE,
     Cancel,
     CountTokens,
     Event,
@@ -33,6 +41,7 @@ from desktop_llm.core.engine import (
     GetStatus,
     Hello,
     LoadModel,
+    LoadProgress,
     ModelReady,
     Request,
     Status,
@@ -44,8 +53,20 @@ from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason, GenerationStats
 from desktop_llm.core.models import LoadedModel
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, decode, encode
-from desktop_llm.protocol.frames import read_frame, write_frame
+from desktop_llm.protocol.frames import MAX_FRAME, read_frame, write_frame
 from desktop_llm.worker.hardening import take_pipes
+
+
+def _frame(payload: bytes) -> bytes:
+    return len(payload).to_bytes(4, "little") + payload
+
+
+BROKEN = {
+    "garbage": b"\xff" * 64,
+    "huge": (MAX_FRAME + 1).to_bytes(4, "little") + b"x" * 64,
+    "malformed": _frame(b"\x93\xa9TextDelta\x01\xc0"),
+    "request": _frame(encode(1, GetStatus())),
+}
 
 
 class FakeWorker:
@@ -60,10 +81,11 @@ class FakeWorker:
         self._requests: queue.SimpleQueue[tuple[int, Request] | None] = queue.SimpleQueue()
         self._cancelled = threading.Event()
         self._model: LoadedModel | None = None
+        self._loads = 0
+        self.hangs_at_load = 0
 
-    def run(self, dies_loading: int) -> None:
-        hello = Hello(PROTOCOL_VERSION, os.getpid(), __version__, "fake")
-        self._send(0, hello)
+    def run(self, dies_loading: int, protocol: int) -> None:
+        self._send(0, Hello(protocol, os.getpid(), __version__, "fake"))
         threading.Thread(target=self._read, daemon=True).start()
         while (item := self._requests.get()) is not None:
             number, request = item
@@ -83,6 +105,12 @@ class FakeWorker:
 
     def _serve(self, number: int, request: Request) -> None:
         if isinstance(request, LoadModel):
+            self._loads += 1
+            if self._loads == self.hangs_at_load:
+                self._send(number, LoadProgress(0.5))
+                self._cancelled.wait()
+                self._send(number, Unloaded(idle=False))
+                return
             self._model = LoadedModel(
                 path=request.path,
                 name=Path(request.path).stem,
@@ -120,10 +148,17 @@ class FakeWorker:
             self._send(number, Failed(FaultCode.NO_MODEL.value, {}))
             return
         name, argument = self._next_step()
+        if name == "idle":
+            self._model = None
+            self._send(0, Unloaded(idle=True))
+            self._send(number, Failed(FaultCode.NO_MODEL.value, {}))
+            return
+        if name == "replace":
+            os._exit(EXIT_REPLACE)
         words = request.request.messages[-1].text.split()
         if name == "deaf":
             self._cancelled.wait()
-        shown = words if name == "reply" else words[:2]
+        shown = words if name in ("reply", "fallback") else words[:2]
         for word in shown:
             self._send(number, TextDelta(word + " ", 1))
         if name == "stall":
@@ -133,8 +168,10 @@ class FakeWorker:
             signal.pause()
         elif name == "exit":
             os._exit(argument)
-        elif name == "garbage":
-            self._writer.write(b"\xff" * 64)
+        elif name == "stuck":
+            threading.Event().wait()
+        elif name in BROKEN:
+            self._writer.write(BROKEN[name])
             self._writer.flush()
             self._cancelled.wait()
         reason = FinishReason.CANCELLED if self._cancelled.is_set() else FinishReason.STOP
@@ -148,7 +185,8 @@ class FakeWorker:
             threads=1,
             context_used=len(words) + len(shown),
         )
-        self._send(number, Finished(reason, stats))
+        fault = "it drops the question" if name == "fallback" else ""
+        self._send(number, Finished(reason, stats, fault))
 
     def _send(self, number: int, event: Event) -> None:
         write_frame(self._writer, encode(number, event))
@@ -160,11 +198,18 @@ def main() -> None:
     parser.add_argument("--state", type=Path)
     parser.add_argument("--dies-loading", type=int, default=0, metavar="SIGNAL")
     parser.add_argument("--dies-starting", action="store_true")
+    parser.add_argument("--hangs-starting", action="store_true")
+    parser.add_argument("--hangs-at-load", type=int, default=0, metavar="NUMBER")
+    parser.add_argument("--protocol", type=int, default=PROTOCOL_VERSION)
     options = parser.parse_args()
     if options.dies_starting:
         sys.exit(3)
     reader, writer = take_pipes()
-    FakeWorker(reader, writer, options.step, options.state).run(options.dies_loading)
+    worker = FakeWorker(reader, writer, options.step, options.state)
+    worker.hangs_at_load = options.hangs_at_load
+    if options.hangs_starting:
+        reader.read()
+    worker.run(options.dies_loading, options.protocol)
 
 
 if __name__ == "__main__":

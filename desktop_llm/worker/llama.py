@@ -1,15 +1,22 @@
 """A loaded model and its context, on llama.cpp's low-level interface. One thread owns it."""
 
+import contextlib
 import ctypes
+import logging
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.gguf import check_file
+from desktop_llm.core.memory import COMPUTED_AT_ONCE
 from desktop_llm.core.models import LoadedModel, LoadOptions
+
+logger = logging.getLogger(__name__)
 
 DECODE_OK, DECODE_NO_SLOT, DECODE_ABORTED = 0, 1, 2
 
@@ -58,16 +65,20 @@ class LlamaModel:
     ) -> None:
         """Load; `on_progress(fraction)` returns False to cancel.
 
-        Raises LoadCancelledError, or EnvironmentFault with MODEL_NOT_LOADABLE.
+        Raises LoadCancelledError, or EnvironmentFault: MODEL_MISSING and the other faults of a
+        header, MODEL_NOT_LOADABLE, MODEL_TOO_LARGE.
         """
         self.path = path
+        self._file = _check(path)
+        self._mapped = options.use_mmap
         self.batch_size = options.batch_size
         self._model = self._load(path, options, on_progress)
         self.vocab = llama.llama_model_get_vocab(self._model)
         trained = llama.llama_model_n_ctx_train(self._model)
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = min(options.context_length, trained or options.context_length)
-        parameters.n_batch = parameters.n_ubatch = options.batch_size
+        parameters.n_batch = options.batch_size
+        parameters.n_ubatch = min(options.batch_size, COMPUTED_AT_ONCE)
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
         self.context = llama.llama_init_from_model(self._model, parameters)
@@ -75,9 +86,10 @@ class LlamaModel:
             llama.llama_model_free(self._model)
             raise EnvironmentFault(FaultCode.MODEL_TOO_LARGE, path=str(path))
         abort.install(self.context)
+        self._abort = abort  # C has its address
         self._memory = llama.llama_get_memory(self.context)
         self.context_length: int = llama.llama_n_ctx(self.context)
-        self.threads = threads
+        self._threads = (threads, threads)
         self.bos: int = llama.llama_vocab_bos(self.vocab)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
         self._piece_buffer = ctypes.create_string_buffer(256)
@@ -98,18 +110,36 @@ class LlamaModel:
             llama.LLAMA_LOAD_MODE_MMAP if options.use_mmap else llama.LLAMA_LOAD_MODE_NONE
         ) | (llama.LLAMA_LOAD_MODE_MLOCK if options.use_mlock else 0)
         parameters.progress_callback = progress
-        model = llama.llama_model_load_from_file(str(path).encode(), parameters)
+        with native_log.listen() as heard:
+            model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
         if cancelled:
             if model:
                 llama.llama_model_free(model)
             raise LoadCancelledError
         if not model:
-            raise EnvironmentFault(FaultCode.MODEL_NOT_LOADABLE, path=str(path))
+            raise EnvironmentFault(
+                FaultCode.MODEL_NOT_LOADABLE, path=str(path), detail=_cause(heard)
+            )
         return model
 
     def free(self) -> None:
         llama.llama_free(self.context)
         llama.llama_model_free(self._model)
+        if sys.platform == "linux":  # else much of it stays with the process
+            with contextlib.suppress(AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
+
+    def file_is_sound(self) -> bool:
+        """Whether the weights in memory are still those that were loaded.
+
+        They are mapped, not read: a file written to or cut short in place changes under the model.
+        One that was deleted or replaced by another lives on in the mapping.
+        """
+        try:
+            now = _identity(self.path)
+        except OSError:
+            return True
+        return not self._mapped or now == self._file or now[:2] != self._file[:2]
 
     def describe(self) -> LoadedModel:
         description = self._text(llama.llama_model_desc)
@@ -171,10 +201,16 @@ class LlamaModel:
 
     # --- the context ---------------------------------------------------------------------------
 
-    def set_threads(self, threads: int) -> None:
-        if threads != self.threads:
-            llama.llama_set_n_threads(self.context, threads, threads)
-            self.threads = threads
+    def set_threads(self, threads: int, for_prompts: int | None = None) -> None:
+        """For one token at a time, and for many."""
+        wanted = (threads, for_prompts or threads)
+        if wanted != self._threads:
+            llama.llama_set_n_threads(self.context, *wanted)
+            self._threads = wanted
+
+    @property
+    def threads(self) -> int:
+        return self._threads[0]
 
     def decode(self, tokens: list[int]) -> int:
         """Evaluate tokens after those in the context; llama_decode's own return value."""
@@ -201,13 +237,71 @@ def runtime_version() -> str:
     return str(llama_cpp.__version__)
 
 
-def quiet_log(write: Callable[[str], None]) -> Any:
-    """Send llama.cpp's warnings and errors to `write`; keep the returned object alive."""
+class NativeLog:
+    """llama.cpp's warnings and errors, which it writes to a callback of the whole process."""
 
-    @llama.llama_log_callback  # type: ignore[untyped-decorator]
-    def log(level: int, text: bytes, _data: object) -> None:
-        if level in (3, 4):  # GGML_LOG_LEVEL_WARN, _ERROR
-            write(text.decode("utf-8", "replace").rstrip())
+    def __init__(self) -> None:
+        self._heard: list[str] | None = None
+        self._callback: Any = None
 
-    llama.llama_log_set(log, None)
-    return log
+    def install(self, muted: Callable[[], bool]) -> None:
+        """Send them to the log, except while `muted`: a cancel is an error to llama.cpp."""
+
+        @llama.llama_log_callback  # type: ignore[untyped-decorator]
+        def log(level: int, text: bytes, _data: object) -> None:
+            if level not in (3, 4):  # GGML_LOG_LEVEL_WARN, _ERROR
+                return
+            line = text.decode("utf-8", "replace").rstrip()
+            if self._heard is not None:
+                self._heard.append(line)
+            if not muted():
+                logger.warning("%s", line)
+
+        self._callback = log  # a reference, as long as C has the pointer
+        llama.llama_log_set(log, None)
+
+    @contextlib.contextmanager
+    def listen(self) -> Iterator[list[str]]:
+        """What is said within this."""
+        heard: list[str] = []
+        self._heard = heard
+        try:
+            yield heard
+        finally:
+            self._heard = None
+
+
+native_log = NativeLog()
+
+
+def _check(path: Path) -> tuple[int, int, int, int]:
+    """Read the header ourselves before native code does. Returns the file's identity.
+
+    Raises EnvironmentFault.
+    """
+    try:
+        if not path.exists():
+            raise EnvironmentFault(FaultCode.MODEL_MISSING, path=str(path))
+        if not path.is_file():  # a pipe would keep its reader waiting for ever
+            raise EnvironmentFault(FaultCode.MODEL_NOT_GGUF, path=str(path))
+        with path.open("rb", buffering=0) as file:
+            check_file(file, str(path))
+        return _identity(path)
+    except OSError as error:
+        raise EnvironmentFault(
+            FaultCode.FILE_UNREADABLE, path=str(path), reason=error.strerror or ""
+        ) from error
+
+
+def _identity(path: Path) -> tuple[int, int, int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _cause(heard: list[str]) -> str:
+    """The line in which llama.cpp says why a model does not load."""
+    for line in heard:
+        _, found, cause = line.partition("error loading model: ")
+        if found:
+            return cause[:200]
+    return heard[-1][:200] if heard else "unknown"

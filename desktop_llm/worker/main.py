@@ -9,16 +9,17 @@ import logging
 import os
 import queue
 import threading
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 from desktop_llm import __version__
 from desktop_llm.core.engine import (
+    EXIT_REPLACE,
     Cancel,
     CountTokens,
     Event,
     Failed,
-    Finished,
     Generate,
     GetStatus,
     Hello,
@@ -36,7 +37,8 @@ from desktop_llm.core.log_records import WordlessFormatter, log_uncaught
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, MalformedFrameError, decode, encode
 from desktop_llm.protocol.frames import BrokenFrameError, read_frame, write_frame
 from desktop_llm.worker import hardening
-from desktop_llm.worker.llama import AbortFlag, LoadCancelledError, quiet_log, runtime_version
+from desktop_llm.worker.guard import CallGuard
+from desktop_llm.worker.llama import AbortFlag, LoadCancelledError, native_log, runtime_version
 from desktop_llm.worker.session import Session
 
 logger = logging.getLogger(__name__)
@@ -51,21 +53,23 @@ class Worker:
         self._reader = reader
         self._writer = writer
         self._queue: queue.SimpleQueue[tuple[int, Request] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()  # of the four fields below
+        self._lock = threading.Lock()  # of the three fields below
         self._current = 0
         self._cancelled: set[int] = set()
         self._waiting: set[int] = set()
+        self._sending = threading.Lock()
         self._abort = AbortFlag()
         self._session: Session | None = None
         self._idle_seconds = 0
+        self._used = time.monotonic()  # the model, last
 
     def run(self) -> None:
+        native_log.install(muted=self._abort.is_set)
         self._send(0, Hello(PROTOCOL_VERSION, os.getpid(), __version__, runtime_version()))
         threading.Thread(target=self._read, name="frames", daemon=True).start()
         while True:
             try:
-                idle = self._idle_seconds if self._session else 0
-                item = self._queue.get(timeout=idle or None)
+                item = self._queue.get(timeout=self._until_idle())
             except queue.Empty:
                 self._unload()
                 self._send(0, Unloaded(idle=True))
@@ -75,6 +79,12 @@ class Worker:
             self._serve(*item)
         self._unload()
 
+    def _until_idle(self) -> float | None:
+        """Seconds until the model is unloaded unless it is used; None: never."""
+        if self._session is None or not self._idle_seconds:
+            return None
+        return max(0.0, self._used + self._idle_seconds - time.monotonic())
+
     # --- the reading thread --------------------------------------------------------------------
 
     def _read(self) -> None:
@@ -82,8 +92,11 @@ class Worker:
             while (payload := read_frame(self._reader)) is not None:
                 try:
                     number, value = decode(payload)
-                except MalformedFrameError:
-                    logger.exception("a malformed frame was ignored")
+                except MalformedFrameError as error:
+                    logger.warning("a malformed frame: %s", error)
+                    if not error.number:
+                        break  # nobody knows what this is: the pipe is out of step
+                    self._send(error.number, Failed(FaultCode.BUG.value, {"detail": str(error)}))
                     continue
                 if isinstance(value, Cancel):
                     self._cancel(value.target)
@@ -131,21 +144,23 @@ class Worker:
             return Unloaded(idle=False)
         if isinstance(request, GetStatus):
             return self._status()
-        if self._session is None:
+        session = self._session
+        if session is not None and not session.sound:
+            logger.warning("the model file has changed on disk; it is unloaded")
+            self._unload()
+            self._send(0, Unloaded(idle=True))
+            session = None
+        if session is None:
             raise EnvironmentFault(FaultCode.NO_MODEL)
-        if isinstance(request, Generate):
-            session = self._session
-            reason, stats = session.generate(
-                request.request, lambda event: self._send(number, event)
-            )
-            return Finished(reason, stats)
-        assert isinstance(request, CountTokens)
-        return TokenCount(*self._session.count(request.messages))
+        try:
+            if isinstance(request, Generate):
+                return session.generate(request.request, lambda event: self._send(number, event))
+            assert isinstance(request, CountTokens)
+            return TokenCount(*session.count(request.messages))
+        finally:
+            self._used = time.monotonic()
 
     def _load(self, number: int, request: LoadModel) -> Event:
-        path = Path(request.path)
-        if not path.is_file():
-            raise EnvironmentFault(FaultCode.MODEL_MISSING, path=request.path)
         self._unload()
         shown = -1
 
@@ -158,10 +173,18 @@ class Worker:
             return not self._abort.is_set()
 
         try:
-            self._session = Session(path, request.options, self._abort, progress, logger.warning)
+            self._session = Session(
+                Path(request.path),
+                request.options,
+                self._abort,
+                progress,
+                logger.warning,
+                CallGuard(self._give_up),
+            )
         except LoadCancelledError:
             return Unloaded(idle=False)
         self._idle_seconds = request.idle_unload_seconds
+        self._used = time.monotonic()
         return ModelReady(self._session.describe())
 
     def _unload(self) -> None:
@@ -182,9 +205,18 @@ class Worker:
 
     def _send(self, number: int, event: Event) -> None:
         try:
-            write_frame(self._writer, encode(number, event))
+            with self._sending:
+                write_frame(self._writer, encode(number, event))
         except OSError:  # nobody listens any more
             os._exit(0)
+
+    def _give_up(self) -> None:
+        """Answer the current request and end: it is stuck in C, on the other thread."""
+        with self._lock:
+            number = self._current
+        logger.warning("a grammar took too long or too much memory; this process is replaced")
+        self._send(number, Failed(FaultCode.GRAMMAR_TOO_COMPLEX.value, {}))
+        os._exit(EXIT_REPLACE)
 
 
 def main() -> int:
@@ -195,7 +227,5 @@ def main() -> int:
     errors.setFormatter(WordlessFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[errors])
     log_uncaught(logger, and_print=False)  # Python would print what the code stumbled over
-    keep_alive = quiet_log(logger.warning)
     Worker(reader, writer).run()
-    del keep_alive
     os._exit(0)  # native destructors at exit are known to crash; everything is written

@@ -1,6 +1,7 @@
 """One loaded model at work: prompts, the KV cache, and our own decode loop."""
 
 import codecs
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from desktop_llm.core.engine import Event, PromptProgress, TextDelta
+from desktop_llm.core.engine import Event, Finished, PromptProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions
 from desktop_llm.worker.cores import FreeCores, ThreadController, usable_cores
+from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.llama import (
     DECODE_ABORTED,
     DECODE_NO_SLOT,
@@ -21,7 +23,7 @@ from desktop_llm.worker.llama import (
     AbortFlag,
     LlamaModel,
 )
-from desktop_llm.worker.sampling import build_chain
+from desktop_llm.worker.sampling import Sampler
 from desktop_llm.worker.stops import StopScanner
 from desktop_llm.worker.template import (
     PROSE_STOPS,
@@ -31,9 +33,22 @@ from desktop_llm.worker.template import (
     fallback_pieces,
 )
 
+SHOWN_FROM = 128  # tokens of a prompt; shorter ones are read before anybody could look
+SLOW_STEP = 2.0  # seconds for one step of a prompt
+LEAST_STEP = 64  # tokens
 EMIT_SECONDS = 0.02  # text is gathered for at most this long, except the first of a reply
 
 Emit = Callable[[Event], None]
+
+
+def steady_threads() -> int:
+    """Threads for the tokens of a reproducible reply, whatever is set and whoever else computes.
+
+    llama.cpp divides the attention of one token among its threads, so another number of them
+    changes the last bits of the logits once 256 tokens lie in the context; a prompt's do not
+    depend on it. Half the cores lose little and do not wait for a core that another process has.
+    """
+    return max(1, usable_cores() // 2)
 
 
 class Session:
@@ -46,34 +61,36 @@ class Session:
         abort: AbortFlag,
         on_progress: Callable[[float], bool],
         warn: Callable[[str], None],
+        guard: CallGuard,
     ) -> None:
         self._abort = abort
         self._warn = warn
+        self._guard = guard
         self._fixed_threads = options.threads
         self._controller = ThreadController(usable_cores(), FreeCores().measure)
         threads = options.threads or self._controller.threads
         self._model = LlamaModel(path, options, threads, abort, on_progress)
         self._cached: list[int] = []  # tokens in the context, in order
         self._chatml = self._model.knows_special("<|im_start|>")
+        self._template_fault = ""  # why the fallback is in use for good
         self._renderer = self._make_renderer()
 
     def _make_renderer(self) -> TemplateRenderer | None:
         source = self._model.template()
         if source is None:
+            self._template_fault = "the file has none"
             return None
-        model = self._model
-        bos = (
-            model.piece(model.bos, special=True).decode("utf-8", "replace")
-            if model.bos >= 0
-            else ""
-        )
-        eos_token = llama.llama_vocab_eos(model.vocab)
-        eos = (
-            model.piece(eos_token, special=True).decode("utf-8", "replace")
-            if eos_token >= 0
-            else ""
-        )
-        return TemplateRenderer(source, bos, eos)
+        bos, eos = self._name(self._model.bos), self._name(llama.llama_vocab_eos(self._model.vocab))
+        renderer = TemplateRenderer(source, bos, eos)
+        with contextlib.suppress(OSError):  # tried again with the first prompt
+            renderer.start()  # while the person still writes
+        return renderer
+
+    def _name(self, token: int) -> str:
+        """A special token as templates write it; empty where the vocabulary has none."""
+        if token < 0:
+            return ""
+        return self._model.piece(token, special=True).decode("utf-8", "replace")
 
     @property
     def threads(self) -> int:
@@ -82,6 +99,11 @@ class Session:
     @property
     def context_used(self) -> int:
         return len(self._cached)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the file is still as it was loaded."""
+        return self._model.file_is_sound()
 
     def describe(self) -> LoadedModel:
         return self._model.describe()
@@ -93,25 +115,29 @@ class Session:
 
     # --- prompts -------------------------------------------------------------------------------
 
-    def _pieces(self, messages: tuple[Message, ...]) -> tuple[list[Piece], tuple[str, ...]]:
-        """Prompt pieces and the stop strings that go with them."""
+    def _pieces(self, messages: tuple[Message, ...]) -> tuple[list[Piece], str]:
+        """Prompt pieces, and why they are not the template's."""
+        fault = self._template_fault
         if self._renderer is not None:
             try:
-                return self._renderer.pieces(messages), ()
+                return self._renderer.pieces(messages), ""
             except TemplateError as error:
-                self._warn(f"chat template of {self._model.path.name}: {error}; using the fallback")
-                self._renderer.close()
-                self._renderer = None
-        return fallback_pieces(messages, self._chatml), () if self._chatml else PROSE_STOPS
+                fault = str(error)
+                self._warn(f"chat template of {self._model.path.name}: {fault}; using the fallback")
+                if error.for_good:
+                    self._template_fault = fault
+                    self._renderer.close()
+                    self._renderer = None
+        return fallback_pieces(messages, self._chatml), fault
 
-    def _prompt(self, messages: tuple[Message, ...]) -> tuple[list[int], tuple[str, ...]]:
-        pieces, stops = self._pieces(messages)
+    def _prompt(self, messages: tuple[Message, ...]) -> tuple[list[int], str]:
+        pieces, fault = self._pieces(messages)
         tokens: list[int] = []
         for piece in pieces:
             tokens += self._model.tokenize(piece.text, special=not piece.is_content)
         if self._model.adds_bos and tokens[:1] != [self._model.bos]:
             tokens.insert(0, self._model.bos)
-        return tokens, stops
+        return tokens, fault
 
     def count(self, messages: tuple[Message, ...]) -> tuple[int, int]:
         """Tokens of the prompt, and the context's length."""
@@ -119,11 +145,9 @@ class Session:
 
     # --- generation ----------------------------------------------------------------------------
 
-    def generate(
-        self, request: GenerationRequest, emit: Emit
-    ) -> tuple[FinishReason, GenerationStats]:
+    def generate(self, request: GenerationRequest, emit: Emit) -> Finished:
         """Make one reply; `emit` gets its text. Raises faults."""
-        prompt, stops = self._prompt(request.messages)
+        prompt, template_fault = self._prompt(request.messages)
         if not prompt:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         if len(prompt) >= self._model.context_length:
@@ -132,22 +156,39 @@ class Session:
                 tokens=len(prompt),
                 context=self._model.context_length,
             )
+        stops = request.stop
+        if template_fault and not self._chatml:
+            stops += PROSE_STOPS
+        with contextlib.ExitStack() as stack:
+            if request.sampling.grammar is not None:
+                stack.enter_context(self._guard.watch())
+            reason, stats = self._reply(request, prompt, stops, emit)
+        return Finished(reason, stats, template_fault)
+
+    def _reply(
+        self, request: GenerationRequest, prompt: list[int], stops: tuple[str, ...], emit: Emit
+    ) -> tuple[FinishReason, GenerationStats]:
+        model = self._model
+        threads = self._fixed_threads or self._controller.threads
+        if request.reproducible:
+            model.set_threads(steady_threads(), for_prompts=threads)
+        else:
+            model.set_threads(threads)
         seed = request.sampling.seed
         if seed is None:
             seed = secrets.randbelow(0xFFFF_FFFE)
-        chain = build_chain(self._model.vocab, self._model.context_length, request.sampling, seed)
-        try:
+        sampler = Sampler(model.vocab, model.context_length, request.sampling, seed, self._guard)
+        with contextlib.closing(sampler):
             started = time.perf_counter()
             reused = 0 if request.reproducible else self._common_prefix(prompt)
-            complete = self._prefill(prompt, reused, emit)
+            reused = self._keep(prompt, reused)
+            complete = self._prefill(prompt, reused, request.reproducible, emit)
             prefilled = time.perf_counter()
             if complete:
-                reason, made = self._decode(request, (*request.stop, *stops), chain, emit)
+                reason, made = self._decode(request, stops, sampler, emit)
             else:
                 reason, made = FinishReason.CANCELLED, 0
             ended = time.perf_counter()
-        finally:
-            llama.llama_sampler_free(chain)
         return reason, GenerationStats(
             prompt_tokens=len(prompt),
             reused_tokens=reused,
@@ -155,7 +196,7 @@ class Session:
             prompt_seconds=prefilled - started,
             completion_seconds=ended - prefilled,
             seed=seed,
-            threads=self._model.threads,
+            threads=model.threads,
             context_used=len(self._cached),
         )
 
@@ -168,17 +209,29 @@ class Session:
             length += 1
         return length
 
-    def _prefill(self, prompt: list[int], reused: int, emit: Emit) -> bool:
-        """Evaluate the prompt after `reused` tokens; False if cancelled on the way."""
+    def _keep(self, prompt: list[int], reused: int) -> int:
+        """Cut the context after `reused` tokens of the prompt. Returns how many it kept."""
         if not self._model.cut(reused):
             self._model.cut(0)
             reused = 0
         self._cached = prompt[:reused]
+        return reused
+
+    def _prefill(self, prompt: list[int], reused: int, reproducible: bool, emit: Emit) -> bool:
+        """Evaluate the prompt after `reused` tokens; False if cancelled on the way.
+
+        Where that is slow, smaller steps show that it goes on; a reproducible prompt keeps its.
+        """
         step = self._model.batch_size
-        for start in range(reused, len(prompt), step):
+        start = reused
+        shown = len(prompt) - reused > SHOWN_FROM
+        if shown:
+            emit(PromptProgress(reused, len(prompt)))
+        while start < len(prompt):
             if self._abort.is_set():
                 return False
             chunk = prompt[start : start + step]
+            before = time.perf_counter()
             result = self._model.decode(chunk)
             if result == DECODE_ABORTED:
                 if not self._model.cut(start):
@@ -188,8 +241,11 @@ class Session:
                 self._forget()
                 raise ProgramFault(FaultCode.BUG, detail=f"llama_decode returned {result}")
             self._cached += chunk
-            if len(prompt) - reused > step:
+            start += len(chunk)
+            if shown:
                 emit(PromptProgress(len(self._cached), len(prompt)))
+            if time.perf_counter() - before > SLOW_STEP and not reproducible:
+                step = max(min(step, LEAST_STEP), step // 2)
         return True
 
     def _forget(self) -> None:
@@ -197,9 +253,12 @@ class Session:
         self._cached = []
 
     def _decode(
-        self, request: GenerationRequest, stops: tuple[str, ...], chain: object, emit: Emit
+        self, request: GenerationRequest, stops: tuple[str, ...], sampler: Sampler, emit: Emit
     ) -> tuple[FinishReason, int]:
-        """The loop: sample, show, evaluate. Returns why it ended and the tokens made."""
+        """The loop: sample, show, evaluate. Returns why it ended and the tokens made.
+
+        A reply that ends within a character ends before it.
+        """
         model, cached = self._model, self._cached
         utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         scanner = StopScanner(stops)
@@ -208,42 +267,44 @@ class Session:
         made = 0
         reason = FinishReason.LENGTH
         before = time.perf_counter()
-        while made < limit:
-            token = llama.llama_sampler_sample(chain, model.context, -1)
-            if model.ends(token):
-                reason = FinishReason.STOP
-                break
-            made += 1
-            gathered += scanner.feed(utf8.decode(model.piece(token)))
-            gathered_tokens += 1
-            if scanner.stopped:
-                reason = FinishReason.STOP
-                break
-            now = time.perf_counter()
-            if gathered and now - emitted_at >= EMIT_SECONDS:
+        try:
+            while made < limit:
+                token = sampler.sample(model.context)
+                if model.ends(token):
+                    reason = FinishReason.STOP
+                    break
+                made += 1
+                gathered += scanner.feed(utf8.decode(model.piece(token)))
+                gathered_tokens += 1
+                if scanner.stopped:
+                    reason = FinishReason.STOP
+                    break
+                now = time.perf_counter()
+                if gathered and now - emitted_at >= EMIT_SECONDS:
+                    emit(TextDelta(gathered, gathered_tokens))
+                    gathered, gathered_tokens, emitted_at = "", 0, now
+                if self._abort.is_set():
+                    reason = FinishReason.CANCELLED
+                    break
+                if made == limit:
+                    break
+                if len(cached) >= model.context_length:
+                    reason = FinishReason.CONTEXT
+                    break
+                result = model.decode_one(token)
+                if result != DECODE_OK:
+                    reason = self._broken_off(result)
+                    break
+                cached.append(token)
+                after = time.perf_counter()
+                if self._fixed_threads is None and not request.reproducible:
+                    model.set_threads(self._controller.note(after - before))
+                before = after
+        finally:  # also before a fault: what was made is kept
+            if not scanner.stopped:
+                gathered += scanner.flush()
+            if gathered or gathered_tokens:
                 emit(TextDelta(gathered, gathered_tokens))
-                gathered, gathered_tokens, emitted_at = "", 0, now
-            if self._abort.is_set():
-                reason = FinishReason.CANCELLED
-                break
-            if made == limit:
-                break
-            if len(cached) >= model.context_length:
-                reason = FinishReason.CONTEXT
-                break
-            result = model.decode_one(token)
-            if result != DECODE_OK:
-                reason = self._broken_off(result)
-                break
-            cached.append(token)
-            after = time.perf_counter()
-            if self._fixed_threads is None and not request.reproducible:
-                model.set_threads(self._controller.note(after - before))
-            before = after
-        if not scanner.stopped:
-            gathered += scanner.feed(utf8.decode(b"", True)) + scanner.flush()
-        if gathered or gathered_tokens:
-            emit(TextDelta(gathered, gathered_tokens))
         return reason, made
 
     def _broken_off(self, result: int) -> FinishReason:

@@ -7,16 +7,20 @@ by a person stays text, and no content can steer the template.
 
 import contextlib
 import json
+import re
 import secrets
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from desktop_llm.core.messages import Message, Role
 
 TIME_LIMIT = 2.0  # seconds for one rendering
 START_LIMIT = 20.0  # more for a child that has to start first, on a busy computer
+COMMAND = (sys.executable, "-P", "-m", "desktop_llm.worker.template_child")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,14 @@ class Piece:
 
 
 class TemplateError(Exception):
-    """The model's template cannot be used; the message says why."""
+    """The model's template cannot be used; the message says why.
+
+    `for_good`: not with other messages either.
+    """
+
+    def __init__(self, reason: str, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
 
 
 class TemplateRenderer:
@@ -36,20 +47,36 @@ class TemplateRenderer:
         self._source = source
         self._names = {"bos_token": bos, "eos_token": eos}
         self._child: subprocess.Popen[str] | None = None
+        self._ready = False  # the child has answered
+
+    def start(self) -> None:
+        """Start the child, without waiting until it can render."""
+        self.close()
+        self._child = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
 
     def pieces(self, messages: tuple[Message, ...]) -> list[Piece]:
-        """Prompt pieces in order. Raises TemplateError."""
-        nonce = secrets.token_hex(8)
-        marks = [f"{nonce}x{at}x" for at in range(len(messages))]
-        shown = [
-            {"role": message.role.value, "content": mark}
-            for message, mark in zip(messages, marks, strict=True)
-        ]
-        text = self._render(shown)
-        return _split(text, marks, messages)
+        """Prompt pieces in order. Raises TemplateError.
+
+        A template that refuses these turns is tried once more with simpler ones: some know no
+        system message, or insist that question and answer alternate.
+        """
+        try:
+            return self._pieces(messages)
+        except TemplateError as error:
+            simpler = _simpler(messages)
+            if error.for_good or simpler == messages:
+                raise
+            return self._pieces(simpler)
 
     def close(self) -> None:
         child, self._child = self._child, None
+        self._ready = False
         if child is None:
             return
         child.kill()
@@ -59,32 +86,45 @@ class TemplateRenderer:
                 with contextlib.suppress(OSError):
                     stream.close()
 
+    def _pieces(self, messages: tuple[Message, ...]) -> list[Piece]:
+        nonce = "".join(secrets.choice("123456789") for _ in range(16))  # survives a change of case
+        marks = [f"{nonce}{at:06}" for at in range(len(messages))]
+        shown = [
+            {"role": message.role.value, "content": mark}
+            for message, mark in zip(messages, marks, strict=True)
+        ]
+        return _split(self._render(shown), marks, messages)
+
     def _render(self, messages: list[dict[str, str]]) -> str:
-        limit = TIME_LIMIT
         if self._child is None or self._child.poll() is not None:
-            self.close()
-            self._child = subprocess.Popen(
-                [sys.executable, "-I", "-m", "desktop_llm.worker.template_child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-            )
-            limit += START_LIMIT
-            self._ask({"source": "", "messages": [], "names": {}}, limit)
+            try:
+                self.start()
+            except OSError as error:
+                raise TemplateError(f"nothing can render it: {error.strerror}") from error
+        if not self._ready:
+            self._ask({"source": "", "messages": [], "names": {}}, START_LIMIT)
+            self._ready = True
         answer = self._ask(
             {"source": self._source, "messages": messages, "names": self._names}, TIME_LIMIT
         )
         if "error" in answer:
-            raise TemplateError(answer["error"])
-        return answer["text"]
+            raise TemplateError(answer["error"], answer["for_good"])
+        text: str = answer["text"]
+        return text
 
-    def _ask(self, request: dict[str, object], limit: float) -> dict[str, str]:
+    def _ask(self, request: dict[str, object], limit: float) -> dict[str, Any]:
         child = self._child
         assert child is not None
         assert child.stdin is not None
         assert child.stdout is not None
-        timer = threading.Timer(limit, child.kill)
+        late = False
+
+        def kill() -> None:
+            nonlocal late
+            late = True
+            child.kill()
+
+        timer = threading.Timer(limit, kill)
         timer.start()
         try:
             child.stdin.write(json.dumps(request) + "\n")
@@ -95,33 +135,46 @@ class TemplateRenderer:
         finally:
             timer.cancel()
             timer.join()
-        if not line:
+        if not line.endswith("\n"):  # killed, perhaps in the middle of its answer
             self.close()
-            raise TemplateError(f"the template did not finish within {limit:g} s")
-        answer: dict[str, str] = json.loads(line)
+            reason = f"it did not finish within {limit:g} s" if late else "it broke its process"
+            raise TemplateError(reason, for_good=True)
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
 
-def _split(text: str, marks: list[str], messages: tuple[Message, ...]) -> list[Piece]:
+def _split(text: str, marks: Sequence[str], messages: tuple[Message, ...]) -> list[Piece]:
     """Cut rendered text at the placeholders. Raises TemplateError where a turn was dropped."""
-    pieces: list[Piece] = []
-    rest = text
-    for mark, message in zip(marks, messages, strict=True):
-        before, found, rest_after = rest.partition(mark)
-        if not found:
-            raise TemplateError(f"the template drops a {message.role.value} message")
-        if before:
-            pieces.append(Piece(before, False))
-        if message.text:
-            pieces.append(Piece(message.text, True))
-        rest = rest_after
-    if rest:
-        pieces.append(Piece(rest, False))
-    return pieces
+    if not marks:
+        return [Piece(text, False)] if text else []
+    contents = dict(zip(marks, messages, strict=True))
+    parts = re.split(f"({'|'.join(marks)})", text)
+    for mark, message in contents.items():
+        if mark not in parts:
+            raise TemplateError(f"it drops a message of the {message.role.value}")
+    pieces = [
+        Piece(contents[part].text, True) if part in contents else Piece(part, False)
+        for part in parts
+    ]
+    return [piece for piece in pieces if piece.text]
+
+
+def _simpler(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The same words without a system message, and no two turns of one role in a row."""
+    turns: list[Message] = []
+    for message in messages:
+        role = Role.USER if message.role is Role.SYSTEM else message.role
+        if turns and turns[-1].role is role:
+            message = Message(role, f"{turns.pop().text}\n\n{message.text}")
+        turns.append(Message(role, message.text))
+    return tuple(turns)
 
 
 def fallback_pieces(messages: tuple[Message, ...], chatml: bool) -> list[Piece]:
-    """Prompt for a model without a usable template: ChatML if it knows its tokens, else prose."""
+    """Prompt for a model without a usable template: ChatML if it knows its tokens, else prose.
+
+    The prose is plain text for any model; `PROSE_STOPS` keep it from going on for the person.
+    """
     pieces: list[Piece] = []
     for message in messages:
         if chatml:

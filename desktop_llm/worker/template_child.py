@@ -3,7 +3,7 @@
 A template comes with a model file and is a program of its own: it may loop forever, build a
 gigabyte, or try to escape. So: jinja2's immutable sandbox, no file or network, limits on memory
 and output, and a parent that kills this process after two seconds. One JSON object a line in,
-one out.
+one out: `text`, or `error` and whether it is `for_good`, whatever the messages.
 """
 
 import contextlib
@@ -22,16 +22,31 @@ class TemplateRefusedError(Exception):
     """The template itself says no (`raise_exception`)."""
 
 
+class _TooLongError(Exception):
+    """Its output goes on and on."""
+
+
 def render(source: str, messages: list[dict[str, str]], names: dict[str, str]) -> str:
     """The prompt as the template writes it, an assistant's turn opened at the end."""
-    from jinja2.ext import loopcontrols
+    from jinja2 import nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.parser import Parser
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}`: marks the model's own words for training; here it is not there."""
+
+        tags = {"generation"}  # noqa: RUF012  # as jinja2 declares it
+
+        def parse(self, parser: Parser) -> list[nodes.Node]:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
     def raise_exception(text: str) -> None:
         raise TemplateRefusedError(text)
 
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation]
     )
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals.update(
@@ -41,10 +56,11 @@ def render(source: str, messages: list[dict[str, str]], names: dict[str, str]) -
     parts: list[str] = []
     size = 0
     template = environment.from_string(source)
-    for part in template.generate(messages=messages, add_generation_prompt=True, **names):
+    values: dict[str, Any] = {"tools": None, "documents": None, **names}
+    for part in template.generate(messages=messages, add_generation_prompt=True, **values):
         size += len(part)
         if size > OUTPUT_LIMIT:
-            raise TemplateRefusedError("the output is too long")
+            raise _TooLongError
         parts.append(part)
     return "".join(parts)
 
@@ -68,9 +84,11 @@ def main() -> None:
             request = json.loads(line)
             answer = {"text": render(request["source"], request["messages"], request["names"])}
         except MemoryError:
-            answer = {"error": "the template needs too much memory"}
+            answer = {"error": "it needs too much memory", "for_good": True}
+        except _TooLongError:
+            answer = {"error": "its output is too long", "for_good": True}
         except Exception as error:  # noqa: BLE001  # whatever a stranger's template raises
-            answer = {"error": f"{type(error).__name__}: {error}"[:300]}
+            answer = {"error": f"{type(error).__name__}: {error}"[:300], "for_good": False}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
@@ -11,8 +12,10 @@ from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.services.bundle import Services
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.library import find_starter
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.ui.widgets.composer import Composer
+from tests.fakes.gguf_files import entry, rewrite
 
 REPLY = 120_000  # milliseconds a reply may take on a busy machine
 
@@ -183,6 +186,20 @@ def test_a_question_that_is_too_long_is_a_draft_again(qtbot, make_program):
     qtbot.waitUntil(lambda: page.composer.text() == text)
     assert page._branch == []
     assert program.services.chat.conversations()[0].draft == text
+
+
+def test_a_template_that_cannot_be_used_is_said_beside_the_reply(qtbot, make_program, tmp_path):
+    starter, key = find_starter(), "tokenizer.chat_template"
+    models = tmp_path / "data" / "models"
+    models.mkdir(parents=True)
+    rewrite(Path(starter.path), models / "odd.gguf", {key: entry(key, "nothing of the question")})
+    page = opened(qtbot, make_program(model="odd"))
+    with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
+        page.send("What colour is the sky? One word.")
+    assert answered.args[0].state is MessageState.COMPLETE
+    assert answered.args[0].text
+    qtbot.waitUntil(lambda: "chat template" in page.view.fault.text())
+    assert "drops a message" in page.view.fault.text()
 
 
 def test_what_another_process_writes_is_seen(qtbot, make_program, tmp_path):

@@ -111,6 +111,18 @@ def test_the_workers_death_costs_one_reply_only(make_chat, step, code):
     assert chat.store.message(answered.reply.id).text == "one two "
 
 
+def test_a_reply_by_another_template_says_so(make_chat):
+    chat = make_chat("fallback", "reply")
+    number = chat.store.create().id
+    answered = chat.service.send(number, "one two", None).result(20)
+    assert answered.fault is None
+    assert answered.reply.state is MessageState.COMPLETE
+    assert answered.notice is not None
+    assert answered.notice.code is FaultCode.TEMPLATE_FAILED
+    assert answered.notice.data["reason"] == "it drops the question"
+    assert chat.service.retry(answered.reply).result(20).notice is None
+
+
 def test_the_next_question_carries_the_conversation(make_chat):
     chat = make_chat()
     chat.settings = Settings(model="a-model", system_prompt="Be brief.")

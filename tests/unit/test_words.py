@@ -13,8 +13,8 @@ from desktop_llm.words.faults import word_fault
 
 VALUES = {
     "path": "/a/b", "reason": "why", "detail": "what", "tokens": 9, "context": 8, "name": "seed",
-    "low": 1, "high": 2, "restarts": 3, "most": 500, "free": 1,
-    "needed": 2,
+    "low": 1, "high": 2, "restarts": 3, "most": 500, "size_bytes": 70_000_000,
+    "most_bytes": 64_000_000, "found": 1, "wanted": 2, "free": 1, "needed": 2,
 }  # fmt: skip
 
 
@@ -36,6 +36,15 @@ def test_every_fault_is_worded(code, language):
     assert any("\u4e00" <= letter <= "\u9fff" for letter in str(words)) == (
         language is Language.CHINESE
     )
+
+
+def test_too_little_memory_is_said_in_numbers():
+    data = {"path": "/a", "context": 8192, "needed_bytes": 9_600_000_000, "free_bytes": 812_000_000}
+    words = word_fault(EnvironmentFault(FaultCode.MODEL_TOO_LARGE, fits=2048, **data))
+    assert "needs 9.6 GB of memory with a context of 8192 tokens, and 812 MB are" in words.what
+    assert "2048 tokens or fewer" in words.next_step
+    words = word_fault(EnvironmentFault(FaultCode.MODEL_TOO_LARGE, fits=0, **data))
+    assert "tokens" not in words.next_step
 
 
 def test_a_missing_value_does_not_hide_the_fault():

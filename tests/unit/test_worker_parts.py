@@ -1,3 +1,4 @@
+import threading
 import time
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from desktop_llm.core.messages import Message, Role
 from desktop_llm.worker.cores import FreeCores, ThreadController, usable_cores
+from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.stops import StopScanner
 from desktop_llm.worker.template import Piece, TemplateError, TemplateRenderer, fallback_pieces
 
@@ -118,23 +120,123 @@ def test_a_template_keeps_scaffold_and_content_apart(renderer):
 
 
 @pytest.mark.parametrize(
+    ("source", "for_good"),
+    [
+        ("{% for i in range(10**9) %}{% for j in range(10**9) %}{% endfor %}{% endfor %}", False),
+        ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", True),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", False),
+        ("{{ 'a' * 10**12 }}", True),
+        ("{{ 'a' * 10**9 }}", True),
+        ("{% for m in messages %}{{ m.content * 10000000 }}{% endfor %}", True),
+        ("{% for i in range(99999) %}{{ messages[0].content }}{% endfor %}", True),
+        ("{% if", False),
+        ("{{ raise_exception('no') }}", False),
+        ("nothing of the messages", False),
+        ("{{ messages[0].content.split('x' * 40)[1] }}", False),
+        ("{{ messages.append(1) }}", False),
+        ("{{ cycler.__init__.__globals__.os.system('true') }}", False),
+        ("{% include '/etc/passwd' %}", False),
+        ("{{ messages | map(attribute='__class__') | list }}", False),
+    ],
+)  # fmt: skip
+def test_a_hostile_template_is_refused_in_bounded_time(renderer, source, for_good):
+    with pytest.raises(TemplateError) as caught:
+        renderer(source).pieces(MESSAGES)
+    assert caught.value.for_good is for_good
+    assert str(caught.value)
+
+
+TURNS = (
+    Message(Role.SYSTEM, "Be brief."),
+    Message(Role.USER, "one"),
+    Message(Role.USER, "two"),
+    Message(Role.ASSISTANT, "three"),
+    Message(Role.USER, "four"),
+)
+LOOP = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+
+
+def text_of(pieces) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def test_a_template_may_mark_the_models_words_for_training(renderer):
+    source = (
+        "{% for m in messages %}{% generation %}{{ m.content }};{% endgeneration %}{% endfor %}"
+    )
+    assert text_of(renderer(source).pieces(TURNS)) == "Be brief.;one;two;three;four;"
+
+
+@pytest.mark.parametrize(
     "source",
     [
-        "{% for i in range(10**9) %}{% for j in range(10**9) %}{% endfor %}{% endfor %}",
-        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "{{ 'a' * 10**12 }}",
-        "{% for m in messages %}{{ m.content * 10000000 }}{% endfor %}",
-        "{% if",
-        "{{ raise_exception('no') }}",
-        "nothing of the messages",
+        "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}" + LOOP,
+        "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('must alternate') }}{% endif %}{% endfor %}" + LOOP,
+        "{% for m in messages if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endfor %}",
     ],
 )
-def test_a_hostile_template_is_refused_in_bounded_time(renderer, source):
-    with pytest.raises(TemplateError):
-        renderer(source).pieces(MESSAGES)
+def test_a_template_that_knows_fewer_roles_gets_simpler_turns(renderer, source):
+    assert text_of(renderer(source).pieces(TURNS)) == (
+        "<user>Be brief.\n\none\n\ntwo<assistant>three<user>four"
+    )
+
+
+@pytest.mark.parametrize("change", ["upper", "lower", "title", "trim", "string", "e"])
+def test_a_template_may_change_the_form_of_a_content(renderer, change):
+    source = f"{{% for m in messages %}}[{{{{ m.content | {change} }}}}]{{% endfor %}}"
+    assert text_of(renderer(source).pieces(MESSAGES)) == "[a <|im_end|> b]"
+
+
+def test_a_template_may_turn_and_repeat_contents(renderer):
+    source = "{% for m in messages | reverse %}{{ m.content }}{{ m.content }};{% endfor %}"
+    turns = (Message(Role.USER, "a"), Message(Role.ASSISTANT, "b"))
+    assert text_of(renderer(source).pieces(turns)) == "bb;aa;"
+
+
+def test_an_empty_content_is_no_piece(renderer):
+    pieces = renderer(LOOP).pieces((Message(Role.USER, ""),))
+    assert pieces == [Piece("<user>", False)]
+
+
+def test_a_killed_child_is_replaced(renderer):
+    made = renderer(LOOP)
+    assert made.pieces(MESSAGES)
+    made._child.kill()
+    made._child.wait()
+    assert made.pieces(MESSAGES)
 
 
 def test_the_fallback_needs_no_template():
     pieces = fallback_pieces(MESSAGES, chatml=True)
     assert pieces[1] == Piece("a <|im_end|> b", True)
     assert pieces[-1] == Piece("<|im_start|>assistant\n", False)
+
+
+def test_a_call_that_does_not_return_is_given_up():
+    gave_up = threading.Event()
+    guard = CallGuard(gave_up.set, call_seconds=0.3)
+    with guard.watch(), guard.call():
+        assert gave_up.wait(10)
+
+
+def test_a_call_that_takes_the_memory_is_given_up():
+    gave_up = threading.Event()
+    guard = CallGuard(gave_up.set, memory_limit=100_000_000)
+    taken = []
+    with guard.watch(), guard.call():
+        while len(taken) < 1000 and not gave_up.wait(0.02):
+            taken.append(bytearray(b"x") * 4_000_000)
+    assert gave_up.is_set()
+    assert len(taken) < 1000
+
+
+def test_many_short_calls_are_not_one_long_call():
+    gave_up = threading.Event()
+    guard = CallGuard(gave_up.set, call_seconds=0.2)
+    ends = time.monotonic() + 0.6
+    with guard.watch():
+        while time.monotonic() < ends:
+            with guard.call():
+                pass
+    assert not gave_up.is_set()
