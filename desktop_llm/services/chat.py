@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
@@ -32,6 +32,7 @@ from desktop_llm.core.generation import (
 )
 from desktop_llm.core.messages import Message, MessageState, Role
 from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.replies import Answered, Asked, ReplyTask
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.tasks import Task
 from desktop_llm.core.text import clean_text
@@ -42,31 +43,6 @@ from desktop_llm.storage.conversations import Conversations
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The question is on disk; the reply's empty message too."""
-
-    question: StoredMessage
-    reply: StoredMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The reply. `fault`: what ended it early; `notice`: what made it worse; both with the data for
-    their sentences. `unstored`: why it is not on disk; it is tried again with the next question,
-    `store_again` and `close`.
-    """
-
-    reply: StoredMessage
-    fault: DesktopLlmError | None = None
-    notice: DesktopLlmError | None = None
-    unstored: DesktopLlmError | None = None
-
-
-ChatEvent = Asked | LoadProgress | PromptProgress | TextDelta
-ReplyTask = Task[ChatEvent, Answered]
 
 
 class ChatService:

@@ -24,6 +24,7 @@ from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
+from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.replies import Replies
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, use_language
@@ -200,6 +201,7 @@ class Program(QObject):
             lambda choice: self.change("on_close", choice),
             self._on_quit,
         )
+        workspace.chat.ways_out = self._ways_out
         self._declare(workspace)
         self.window.setCentralWidget(workspace)
         return workspace
@@ -292,6 +294,19 @@ class Program(QObject):
         """Scale the text by a pixel, or back to the default."""
         size = self._settings.current.font_size + step if step else Settings().font_size
         self.change("font_size", size)
+
+    def _ways_out(self, fault: DesktopLlmError) -> list[FaultAction]:
+        """What a button can do about a fault of a reply."""
+        fits = fault.data.get("fits")
+        if fault.code is not FaultCode.MODEL_TOO_LARGE or not isinstance(fits, int) or not fits:
+            return []
+
+        def take() -> None:
+            self.change("context_length", fits)
+            self.workspace.chat.retry()
+
+        words = _("Use a context of {tokens} tokens").format(tokens=f"{fits:,}")
+        return [(words, take)] if valid("context_length", fits) else []
 
     def _choose_model(self, name: str) -> None:
         self.change("model", name)

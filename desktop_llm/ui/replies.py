@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
-from desktop_llm.services.chat import Answered, Asked, ChatEvent, ReplyTask
+from desktop_llm.core.replies import Answered, Asked, ChatEvent, ReplyTask
 from desktop_llm.ui.bridge import Bridge
 
 

@@ -5,12 +5,12 @@ and the dialogs. Built anew for another language; the window itself stays.
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from desktop_llm.services.chat import ChatService
 from desktop_llm.ui.actions import Actions, Command, shortcut_text
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.icons import icon
@@ -22,6 +22,9 @@ from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.picker import Pick, Picker, over
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
+
+if TYPE_CHECKING:
+    from desktop_llm.services.chat import ChatService
 
 
 class Page(Enum):
@@ -101,7 +104,7 @@ class Workspace(QWidget):
             self.chat.restoreState(split)
         self.show_page(Page.CHAT)
 
-    def start(self, chat: ChatService, conversation: int | None = None) -> None:
+    def start(self, chat: "ChatService", conversation: int | None = None) -> None:
         self.chat.start(chat, conversation)
         if self.page is Page.CHAT:
             self.chat.composer.setFocus()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.services.bundle import Services
@@ -238,3 +238,21 @@ def test_the_data_folder_moves_and_is_found_again(qtbot, make_program, tmp_path,
     assert services.maintenance.done.faults == []
     assert not (tmp_path / "data" / "conversations.db").exists()
     services.close()
+
+
+def test_a_context_that_fits_is_offered_and_used(qtbot, make_program, monkeypatch):
+    program = make_program(context_length=8192)
+    page = opened(qtbot, program)
+    monkeypatch.setattr("desktop_llm.services.models.free_memory", lambda _pid: 250_000_000)
+    page.composer.set_text("Hello")
+    page.composer.button.click()
+    qtbot.waitUntil(lambda: "memory" in page.view.fault.text(), timeout=REPLY)
+    offer = next(
+        button
+        for button in page.view.fault.findChildren(QPushButton)
+        if button.text().startswith("Use a context of")
+    )
+    with qtbot.waitSignal(page.answered, timeout=REPLY) as answered:
+        offer.click()
+    assert answered.args[0].state is MessageState.COMPLETE
+    assert program._settings.current.context_length < 8192

@@ -7,8 +7,8 @@ import pytest
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.core.replies import Asked
 from desktop_llm.core.settings import Settings
-from desktop_llm.services.chat import Asked
 from desktop_llm.storage.conversations import Conversations
 from tests.fakes.chat import Chat
 

@@ -10,10 +10,11 @@ import pytest
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import Role
+from desktop_llm.core.replies import Answered, ChatEvent
 from desktop_llm.core.settings import Settings, Theme
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import EngineClient
-from desktop_llm.services.chat import Answered, ChatEvent, ChatService
+from desktop_llm.services.chat import ChatService
 from desktop_llm.services.diagnostics import Diagnostics, RoundTrip, ask_worker, examine
 from desktop_llm.services.models import ModelService
 from desktop_llm.storage.conversations import Conversations

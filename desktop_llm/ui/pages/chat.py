@@ -6,6 +6,7 @@ shown in the sidebar and in the conversation's view.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
@@ -15,7 +16,7 @@ from desktop_llm.core.conversations import Conversation, StoredMessage
 from desktop_llm.core.engine import TokenCount
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
-from desktop_llm.services.chat import Answered, Asked, ChatService, ReplyTask
+from desktop_llm.core.replies import Answered, Asked, ReplyTask
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
@@ -29,6 +30,9 @@ from desktop_llm.ui.replies import Replies
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
+
+if TYPE_CHECKING:
+    from desktop_llm.services.chat import ChatService
 
 DRAFT_MILLISECONDS = 400  # of quiet before a draft is saved
 NARROW = 900  # pixels of the page under which the list folds away
@@ -57,6 +61,7 @@ class ChatPage(QSplitter):
         self._branch: list[StoredMessage] = []
         self._model = ""  # for a conversation that names none
         self._starting = False
+        self.ways_out: Callable[[DesktopLlmError], list[FaultAction]] = lambda _fault: []
         self._lasting = False  # the fault that is shown is the program's
         self._list_wanted = False  # shown although the page is narrow
         self.sidebar = Sidebar(actions, self)
@@ -94,10 +99,9 @@ class ChatPage(QSplitter):
         self._replies.progressed.connect(self._progressed)
         self._replies.ended.connect(self._ended)
 
-    def start(self, chat: ChatService, conversation: int | None = None) -> None:
+    def start(self, chat: "ChatService", conversation: int | None = None) -> None:
         """The services are open: show a conversation, or the newest."""
         self._chat = chat
-        self._set_ready(True)
 
         def show_first() -> None:
             numbers = [row.id for row in self.sidebar.model.conversations()]
@@ -118,10 +122,13 @@ class ChatPage(QSplitter):
 
     @property
     def ready(self) -> bool:
-        """Whether the services are open. Until then a fault may be shown, and nothing else done."""
-        return self._chat is not None
+        """Whether a conversation, or an empty new one, is shown. Until then a fault may be shown,
+        and nothing else done: what is typed too early would be replaced.
+        """
+        return self._ready
 
     def _set_ready(self, ready: bool) -> None:
+        self._ready = ready
         self.sidebar.setEnabled(ready)
         self.view.set_ready(ready)
 
@@ -452,6 +459,9 @@ class ChatPage(QSplitter):
         if not keep_fault and not self._lasting:
             self.show_fault(None)
         if self._chat is not None:
+            if not self._ready:
+                self._set_ready(True)
+                self.composer.setFocus()
             self._show_running()
         self.opened.emit()
 
@@ -472,6 +482,8 @@ class ChatPage(QSplitter):
     ) -> None:
         """`lasting`: of the program, not of this conversation; stays when another is shown."""
         offered = list(actions or [])
+        if fault is not None:
+            offered += self.ways_out(fault)
         if retry and fault is not None:
             offered.append((_("Try again"), self.retry))
         self._lasting = lasting and fault is not None
