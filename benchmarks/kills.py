@@ -25,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.messages import MessageState
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
@@ -34,6 +35,7 @@ QUESTION = "Tell me a very long story about a whale, in many chapters."
 BEHIND_SECONDS = 0.5  # that a partial reply may be behind
 ORPHAN_SECONDS = 5.0  # that a worker may outlive its program
 SPREAD_SECONDS = 2.0  # within which a kill falls, from sending or from the first word on
+GAVE_UP = FaultCode.WORKER_GAVE_UP.value
 PATIENCE = 120.0  # seconds for anything on a busy machine
 
 
@@ -139,24 +141,30 @@ def kill_program(folder: Path, kill: Kill) -> None:
     _look(kill, program, start, at)
 
 
-def kill_worker(program: Program, kill: Kill) -> None:
-    """The program goes on, and everything that it was shown must be stored."""
+def kill_worker(program: Program, kill: Kill) -> bool:
+    """The program goes on, and everything that it was shown must be stored.
+
+    False where there was no worker to kill: after some deaths in a row the program waits for a
+    person, who asks once more.
+    """
     start = program.ask(QUESTION)
     program.wait_for(kill.since, start)
     program.wait_for("answered", start, kill.moment)
     if not _runs(program.worker()):
         program.wait_for("worker", start)
     worker, at = program.worker(), time.monotonic()
-    if _runs(worker):
-        assert worker is not None
+    if worker is not None and _runs(worker):
         os.kill(worker, signal.SIGKILL)
     answered = program.wait_for("answered", start)
     if answered is None:
         kill.faults.append("the reply never ended")
-        return
+        return True
+    if answered["fault"] == GAVE_UP:
+        return False
     _look(kill, program, start, at)
     if kill.phase != "after the end" and not answered["fault"]:
         kill.faults.append("no fault was named")
+    return True
 
 
 def _runs(pid: int | None) -> bool:
@@ -249,7 +257,8 @@ def run(
             if program is None:
                 kill_program(folder, kill)
             else:
-                kill_worker(program, kill)
+                while not kill_worker(program, kill):
+                    pass
             kills.append(kill)
             report(kill)
         if program is not None:

@@ -48,7 +48,7 @@ def main() -> None:
         folders.settings_file.write_text('first_run_done = true\nlanguage = "en"\n')
         number = fill(folders, count)
         program = Program(application, folders, SettingsFile(folders.settings_file))
-        page = program.window.chat
+        page = program.workspace.chat
         wait(lambda: page.ready and page.conversation is not None)
         painted: list[float] = []
         transcript = page.view.transcript

@@ -40,7 +40,7 @@ def main() -> None:
         folders.ensure()
         folders.settings_file.write_text('first_run_done = true\nlanguage = "en"\n')
         program = Program(application, folders, SettingsFile(folders.settings_file))
-        page = program.window.chat
+        page = program.workspace.chat
         wait(lambda: page.ready)
         assert program.services is not None
         chat = program.services.chat
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def reply(program: Program, question: str) -> dict[str, float | int]:
-    page = program.window.chat
+    page = program.workspace.chat
     seen: list[float] = []
     ended: list[object] = []
     page._replies.grew.connect(lambda _number, _text: seen.append(time.perf_counter()))

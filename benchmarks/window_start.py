@@ -1,4 +1,5 @@
-"""From the start of the process to a window that is seen, and what it holds of the memory.
+"""From the start of the process to a window that is seen, then to one that takes a question, and
+what it holds of the memory.
 
     python benchmarks/window_start.py STARTED [--bare]
 
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 HEAVY = ("llama_cpp", "torch", "transformers", "spacy", "nltk", "onnxruntime", "huggingface_hub")
 SETTLE_MILLISECONDS = 1000  # services open, the list is read
@@ -37,15 +39,17 @@ def show_bare(started: float) -> None:
 
 
 def show_program(started: float) -> None:
+    from PySide6.QtWidgets import QApplication
+
     import desktop_llm.app as app
     from desktop_llm.__main__ import main as program_main
 
-    class Watched(app.Program):
-        def __init__(self, application: object, *arguments: object, **named: object) -> None:
-            super().__init__(application, *arguments, **named)  # type: ignore[arg-type]
-            report(started, self.window, application)
+    class Watched(app.MainWindow):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            report(started, self, QApplication.instance())
 
-    app.Program = Watched  # type: ignore[misc]
+    app.MainWindow = Watched  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()
@@ -54,29 +58,40 @@ def show_program(started: float) -> None:
         program_main()
 
 
-def report(started: float, window: object, application: object) -> None:
-    """Say when the window is exposed, and the memory a second later; then end."""
-    from PySide6.QtCore import QTimer
+def report(started: float, window: Any, application: Any) -> None:
+    """Say when the window is exposed and ready, and the memory a second later; then end."""
+    from PySide6.QtCore import QEvent, QObject, QTimer
 
-    exposed: list[float] = []
-    timer = QTimer(window)  # type: ignore[call-overload]
+    seconds: dict[str, float] = {}
+    timer = QTimer(window)
+    bare = not hasattr(window, "painted")
+
+    class Exposure(QObject):
+        def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Paint:  # only an exposed window is painted
+                seconds.setdefault("exposed", time.time() - started)
+            return False
+
+    window.installEventFilter(Exposure(window))
 
     def look() -> None:
-        if window.windowHandle().isExposed():  # type: ignore[attr-defined]
+        inside = window.centralWidget()
+        if "exposed" in seconds and (bare or (inside is not None and inside.chat.ready)):
             timer.stop()
-            exposed.append(time.time() - started)
+            seconds["ready"] = time.time() - started
             QTimer.singleShot(SETTLE_MILLISECONDS, tell)
 
     def tell() -> None:
         import psutil
 
         answer = {
-            "exposed_seconds": exposed[0],
+            "exposed_seconds": seconds["exposed"],
+            "ready_seconds": seconds["ready"],
             "pss_megabytes": psutil.Process(os.getpid()).memory_full_info().pss / 1e6,
             "heavy": [name for name in HEAVY if name in sys.modules],
         }
         print(json.dumps(answer), flush=True)
-        application.quit()  # type: ignore[attr-defined]
+        application.quit()
 
     timer.timeout.connect(look)
     timer.start(1)

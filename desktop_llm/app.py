@@ -1,68 +1,125 @@
-"""Composition root of the window: the data folder's lock, the application, the program in it."""
+"""Composition root of the window: the data folder's lock, the application, the program in it.
+
+The window is shown first, empty; the modules of what stands in it are imported behind it.
+"""
 
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import qVersion
+from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
-from desktop_llm import __version__
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.storage.instance import InstanceLock
-from desktop_llm.storage.logs import log_crashes, start_logging
-from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.storage.paths import Folders, resolve_folders
 from desktop_llm.storage.settings import SettingsFile
-from desktop_llm.ui.icons import app_icon
-from desktop_llm.ui.program import Program
-from desktop_llm.words import use_language
-from desktop_llm.words.faults import word_fault
+from desktop_llm.ui import theme
+from desktop_llm.ui.main_window import MainWindow
+
+if TYPE_CHECKING:
+    from desktop_llm.ui.program import Program
 
 RESTART = 123  # the event loop's result
-
-logger = logging.getLogger(__name__)
+UNSEEN_MILLISECONDS = 1000  # a window that is never painted, e.g. minimised, is furnished too
 
 
 def main(data_dir: Path | None = None) -> int:
     folders = resolve_folders(data_dir)
     settings = SettingsFile(folders.settings_file)
-    use_language(settings.current.language)
     lock = InstanceLock(folders.data)
     application = QApplication(sys.argv[:1])
     application.setApplicationName("desktop-llm")
     application.setDesktopFileName("desktop-llm")
-    application.setWindowIcon(app_icon())
     application.setQuitOnLastWindowClosed(False)  # it may stay in the tray
     try:
         folders.ensure()
         if not lock.acquire():
-            from desktop_llm.ui.single_instance import raise_first
-
-            if raise_first(folders.data):
+            if lock.ask_holder():
                 return 0
             raise EnvironmentFault(FaultCode.ALREADY_RUNNING, path=str(folders.data))
     except DesktopLlmError as fault:
-        print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)  # noqa: T201
+        _say(fault, settings)
         return 1
-    stop_logging, stop_crash_log = start_logging(folders.logs), log_crashes(folders.logs)
-    logger.info("the window of %s opens with Qt %s", __version__, qVersion())
-    program = Program(
-        application,
-        folders,
-        settings,
-        on_quit=application.quit,
-        on_restart=lambda: application.exit(RESTART),
-    )
-    program.listen_for_starts()
+    theme.apply(application, settings.current.theme, settings.current.font_size)
+    state = QSettings(str(folders.data / "window.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(state)
+    inside = _Inside(application, folders, settings, window, lock)
+    window.painted.connect(lambda: QTimer.singleShot(0, inside.furnish))
+    QTimer.singleShot(UNSEEN_MILLISECONDS, inside.furnish)
+    window.show()
     try:
         result = application.exec()
     finally:
-        program.close()
-        logger.info("the window is closed")
+        inside.close()
         lock.release()
-        stop_logging()  # not where closing fails: the exception is logged on its way out
-        stop_crash_log()
+        inside.stop_logging()  # not where closing fails: the exception is logged on its way out
     if result == RESTART:
         os.execv(sys.executable, [sys.executable, "-m", "desktop_llm"])
     return result
+
+
+class _Inside:
+    """The program behind a window that is already shown."""
+
+    def __init__(
+        self,
+        application: QApplication,
+        folders: Folders,
+        settings: SettingsFile,
+        window: MainWindow,
+        lock: InstanceLock,
+    ) -> None:
+        self._lock = lock
+        self._application = application
+        self._folders = folders
+        self._settings = settings
+        self._window = window
+        self._program: Program | None = None
+        self._stop_logs: list[Callable[[], None]] = []
+
+    def furnish(self) -> None:
+        """Once, whoever calls first."""
+        if self._program is not None:
+            return
+        from PySide6.QtCore import qVersion
+
+        from desktop_llm import __version__
+        from desktop_llm.storage.logs import log_crashes, start_logging
+        from desktop_llm.ui.icons import app_icon
+        from desktop_llm.ui.program import Program
+        from desktop_llm.ui.single_instance import SingleInstance
+
+        self._stop_logs = [start_logging(self._folders.logs), log_crashes(self._folders.logs)]
+        logger = logging.getLogger(__name__)
+        logger.info("the window of %s opens with Qt %s", __version__, qVersion())
+        self._application.setWindowIcon(app_icon())
+        self._program = Program(
+            self._application,
+            self._folders,
+            self._settings,
+            on_quit=self._application.quit,
+            on_restart=lambda: self._application.exit(RESTART),
+            window=self._window,
+        )
+        SingleInstance(self._lock, self._window.raise_, self._window)
+
+    def close(self) -> None:
+        if self._program is not None:
+            self._program.close()
+            logging.getLogger(__name__).info("the window is closed")
+
+    def stop_logging(self) -> None:
+        for stop in self._stop_logs:
+            stop()
+
+
+def _say(fault: DesktopLlmError, settings: SettingsFile) -> None:
+    from desktop_llm.words import use_language
+    from desktop_llm.words.faults import word_fault
+
+    use_language(settings.current.language)
+    print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)  # noqa: T201

@@ -25,9 +25,9 @@ folders = Folders(Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "cache")
 folders.ensure()
 folders.settings_file.write_text('language = "zh_CN"')
 program = Program(application, folders, SettingsFile(folders.settings_file))
-while not program.window.chat.ready:
+while not program.workspace.chat.ready:
     application.processEvents()
-send = program.window.chat.composer.button.text()
+send = program.workspace.chat.composer.button.text()
 program.close()
 assert send == "\\u53d1\\u9001", send  # Chinese: the catalogue is in the wheel
 assert not app_icon().pixmap(32, 32).isNull()

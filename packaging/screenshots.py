@@ -70,8 +70,8 @@ class Camera:
     def take(self, scenes: list[str]) -> None:
         from desktop_llm.storage.paths import Folders
         from desktop_llm.storage.settings import SettingsFile
-        from desktop_llm.ui.main_window import Page
         from desktop_llm.ui.program import Program
+        from desktop_llm.ui.workspace import Page
 
         with tempfile.TemporaryDirectory() as folder:
             folders = Folders(Path(folder) / "data", Path(folder) / "cache")
@@ -80,11 +80,11 @@ class Camera:
                 f'theme = "{self._theme}"\nlanguage = "{self._language}"\n', encoding="utf-8"
             )
             program = Program(self._application, folders, SettingsFile(folders.settings_file))
-            window, page = program.window, program.window.chat
+            window, workspace, page = program.window, program.workspace, program.workspace.chat
             window.resize(*self._size)
             self._wait(lambda: page.ready)
             self._shoot(window, "welcome", scenes)
-            window.show_page(Page.CHAT)
+            workspace.show_page(Page.CHAT)
             self._shoot(window, "new", scenes)
             if {"chat", "palette"} & set(scenes):
                 for question in QUESTIONS[self._language]:
@@ -93,16 +93,16 @@ class Camera:
                     page.composer.set_text(question)
                     page.composer.button.click()
                     self._wait(lambda ended=ended: ended)
-                self._wait(lambda: "MB" in window.status.text())
+                self._wait(lambda: "MB" in workspace.status.text())
                 self._shoot(window, "chat", scenes)
-            window.show_page(Page.SETTINGS)
+            workspace.show_page(Page.SETTINGS)
             self._shoot(window, "settings", scenes)
-            window.show_page(Page.BACKUPS)
+            workspace.show_page(Page.BACKUPS)
             self._settle()
             self._shoot(window, "backups", scenes)
             if "palette" in scenes:
-                window.show_page(Page.CHAT)
-                picker = window.open_palette()
+                workspace.show_page(Page.CHAT)
+                picker = workspace.open_palette()
                 self._settle()
                 picture = window.grab()
                 picker.render(picture, window.mapFromGlobal(picker.pos()))

@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
@@ -19,8 +18,7 @@ from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words.faults import word_fault
 
 
-def register(groups: Any) -> None:
-    parser = groups.add_parser("ask", help="ask the local model one question")
+def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "question", nargs="?", default="", help="read from stdin where it is - or absent"
     )

@@ -13,8 +13,7 @@ from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words import _
 
 
-def register(groups: Any) -> None:
-    parser = groups.add_parser("doctor", help="check this installation")
+def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--save", type=Path, metavar="FILE", help="write it down with the logs, for a bug report"

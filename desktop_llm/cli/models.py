@@ -3,14 +3,12 @@
 import argparse
 import json
 from dataclasses import asdict
-from typing import Any
 
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import resolve_folders
 
 
-def register(groups: Any) -> None:
-    parser = groups.add_parser("models", help="models on this computer")
+def register(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list")
     listing.add_argument("--json", action="store_true")

@@ -114,17 +114,20 @@ class Backups:
         Raises DATABASE_DAMAGED if the backup is not sound; nothing is changed then.
         """
         source, temporary = Path(backup.path), self._database.with_suffix(PART)
-        with faults_of(source):
-            connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
-            try:
-                check(connection, source)
-                _copy(connection, temporary)  # with what its log holds
-            finally:
-                connection.close()
-                Path(f"{source}-shm").unlink(missing_ok=True)
-        with faults_of(self._database):
-            self._keep(cause)
-            _place(temporary, self._database)
+        try:
+            with faults_of(source):
+                connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+                try:
+                    check(connection, source)
+                    _copy(connection, temporary)  # with what its log holds
+                finally:
+                    connection.close()
+                    Path(f"{source}-shm").unlink(missing_ok=True)
+            with faults_of(self._database):
+                self._keep(cause)
+                _place(temporary, self._database)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def salvage(self) -> int:
         """Read what can be read of a damaged database into a new one in its place.

@@ -239,8 +239,10 @@ def _tidy(connection: apsw.Connection) -> None:
     _roll_back(connection)
     connection.execute("PRAGMA optimize").fetchall()
     connection.set_busy_timeout(TIDY_MILLISECONDS)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
 
 
 def _roll_back(connection: apsw.Connection) -> None:

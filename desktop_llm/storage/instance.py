@@ -1,7 +1,12 @@
-"""One window per data folder: a lock that the system drops with its process, however it ends."""
+"""One window per data folder: a lock that the system drops with its process, however it ends.
+
+A second start asks the first to show its window by a mark at the end of the lock's file; that one
+watches the file and takes the mark away.
+"""
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -9,6 +14,8 @@ from typing import IO
 from desktop_llm.storage.disk import disk_faults
 
 NAME = "window.lock"
+MARK = b"\nshow"
+ANSWER_SECONDS = 2.0
 
 
 class InstanceLock:
@@ -32,6 +39,32 @@ class InstanceLock:
             os.write(file.fileno(), str(os.getpid()).encode("ascii"))
         self._file = file
         return True
+
+    def ask_holder(self, seconds: float = ANSWER_SECONDS) -> bool:
+        """Ask who holds it to show its window; False where nobody answers. Blocks."""
+        try:
+            size = self._path.stat().st_size
+            with self._path.open("ab") as file:
+                file.write(MARK)
+        except OSError:
+            return False
+        end = time.monotonic() + seconds
+        while self._path.stat().st_size > size:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def take_requests(self) -> bool:
+        """Whether somebody has asked since; for the holder."""
+        if self._file is None or not self._path.read_bytes().endswith(MARK):
+            return False
+        self._file.truncate(self._path.stat().st_size - len(MARK))
+        return True
+
+    @property
+    def path(self) -> Path:
+        return self._path
 
     def release(self) -> None:
         if self._file is not None:

@@ -140,8 +140,14 @@ class Relocation:
         """Everything under the folder, a folder before what is in it."""
         database = self._folders.database.name
         left_out = {instance.NAME, RECORD, *(f"{database}{end}" for end in ("-wal", "-shm"))}
-        with disk_faults(self._source):
+        try:
             return [entry for entry in _walk(self._source) if entry.path not in left_out]
+        except OSError as error:
+            raise EnvironmentFault(
+                FaultCode.FILE_UNREADABLE,
+                path=str(error.filename or self._source),
+                reason=error.strerror or "",
+            ) from error
 
     def _size(self, entries: list[_Entry]) -> int:
         return sum(entry.size for entry in entries)

@@ -12,8 +12,8 @@ from desktop_llm.core.conversations import Backup
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.storage.paths import Folders
 from desktop_llm.ui.bridge import Bridge
-from desktop_llm.ui.main_window import MainWindow, Page
 from desktop_llm.ui.pages.conversation import FaultAction
+from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, counted
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ STAY_CLOSED = object()
 class DataCare(QObject):
     def __init__(
         self,
-        window: MainWindow,
+        workspace: Workspace,
         bridge: Bridge,
         folders: Callable[[], Folders],
         settings: "Callable[[], Settings]",
@@ -38,12 +38,12 @@ class DataCare(QObject):
         with_services_closed: WithServicesClosed,
         restart: Callable[[], object],
     ) -> None:
-        super().__init__(window)
+        super().__init__(workspace)
         self._backups_page: BackupsPage | None = None
         self._restart = restart
         self._settings = settings
         self._services = services
-        self._window = window
+        self._workspace = workspace
         self._bridge = bridge
         self._folders = folders
         self._with_services_closed = with_services_closed
@@ -73,14 +73,14 @@ class DataCare(QObject):
 
     def _back_up(self) -> None:
         def made(_backup: Backup) -> None:
-            self._window.toasts.show(_("The backup is made."))
+            self._workspace.toasts.show(_("The backup is made."))
             self.list_backups()
 
         self._bridge.run(lambda: self._backups().create("manual"), made, self._show_fault)
 
     def _restore(self, backup: Backup) -> None:
         def restored() -> None:
-            self._window.toasts.show(_("The backup is restored."))
+            self._workspace.toasts.show(_("The backup is restored."))
             self.list_backups()
 
         self._with_services_closed(lambda: self._backups().restore(backup), restored)
@@ -94,7 +94,7 @@ class DataCare(QObject):
             self._backups().restore(sound[0], "damaged")
 
         self._with_services_closed(
-            restore, lambda: self._window.toasts.show(_("The backup is restored."))
+            restore, lambda: self._workspace.toasts.show(_("The backup is restored."))
         )
 
     def _salvage(self) -> None:
@@ -106,7 +106,7 @@ class DataCare(QObject):
 
         def tell() -> None:
             words = counted("{number} message is saved.", "{number} messages are saved.", saved)
-            self._window.toasts.show(words)
+            self._workspace.toasts.show(words)
 
         self._with_services_closed(save, tell)
 
@@ -114,7 +114,7 @@ class DataCare(QObject):
         """Where the data folder is to be moved."""
         from PySide6.QtWidgets import QFileDialog
 
-        dialog = QFileDialog(self._window, _("An empty folder for your data"))
+        dialog = QFileDialog(self._workspace, _("An empty folder for your data"))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(lambda name: self.move_folder(Path(name)))
@@ -128,7 +128,7 @@ class DataCare(QObject):
         relocation, stop = Relocation(self._folders()), threading.Event()
 
         def move(_checked: None) -> None:
-            busy = Busy(self._window, _("Your data is being moved …"), _("Cancel"))
+            busy = Busy(self._workspace, _("Your data is being moved …"), _("Cancel"))
             busy.cancelled.connect(stop.set)
 
             def progress(done: int, total: int) -> bool:
@@ -143,7 +143,7 @@ class DataCare(QObject):
 
             def moved() -> None:
                 if stop.is_set():
-                    self._window.toasts.show(_("Nothing was moved."))
+                    self._workspace.toasts.show(_("Nothing was moved."))
                 else:
                     self._restart()
 
@@ -155,7 +155,7 @@ class DataCare(QObject):
         """Where the person says; also where the services cannot be opened."""
         from PySide6.QtWidgets import QFileDialog
 
-        dialog = QFileDialog(self._window, _("Save diagnostics"))
+        dialog = QFileDialog(self._workspace, _("Save diagnostics"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter(_("Text (*.txt)"))
         dialog.selectFile("desktop-llm-diagnostics.txt")
@@ -179,12 +179,12 @@ class DataCare(QObject):
         def written(_nothing: None) -> None:
             words = _("“{name}” is saved.").format(name=path.name)
             folder = QUrl.fromLocalFile(str(path.parent))
-            self._window.toasts.show(
+            self._workspace.toasts.show(
                 words, _("Open the folder"), lambda: QDesktopServices.openUrl(folder)
             )
 
         self._bridge.run(write, written, self._show_fault)
 
     def _show_fault(self, fault: DesktopLlmError) -> None:
-        self._window.show_page(Page.CHAT)
-        self._window.chat.show_fault(fault)
+        self._workspace.show_page(Page.CHAT)
+        self._workspace.chat.show_fault(fault)

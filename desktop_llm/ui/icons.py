@@ -5,7 +5,7 @@ The font file is taken without importing qtawesome: that costs 0.2 s of the wind
 are drawn when they are painted, so that another theme recolours them by itself.
 """
 
-import json
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,11 +65,21 @@ class _Glyph(QIconEngine):
 
 def icon(name: str, role: Role = Role.ButtonText) -> QIcon:
     """An icon by its Phosphor name, e.g. `gear`. Raises KeyError for an unknown one."""
-    return QIcon(_Glyph(_font()[1][name], role))
+    return QIcon(_Glyph(_character(name), role))
 
 
 @cache
-def _font() -> tuple[str, dict[str, str]]:
+def _character(name: str) -> str:
+    """Looked up in the text: as a dictionary the 4,470 names would take a megabyte."""
+    found = re.search(rf'"{re.escape(name)}":\s*"0x([0-9a-f]+)"', _font()[1])
+    if found is None:
+        raise KeyError(name)
+    return chr(int(found[1], 16))
+
+
+@cache
+def _font() -> tuple[str, str]:
+    """The family, and the names with their characters as JSON."""
     spec = find_spec("qtawesome")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("qtawesome")
@@ -78,5 +88,4 @@ def _font() -> tuple[str, dict[str, str]]:
     (names,) = folder.glob("phosphor-charmap-*.json")
     number = QFontDatabase.addApplicationFont(str(font))
     family = QFontDatabase.applicationFontFamilies(number)[0]
-    codes: dict[str, str] = json.loads(names.read_text(encoding="utf-8"))
-    return family, {name: chr(int(code, 16)) for name, code in codes.items()}
+    return family, names.read_text(encoding="utf-8")

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject
-from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from desktop_llm.core.settings import OnClose
@@ -16,7 +15,6 @@ class Leaving(QObject):
     def __init__(
         self,
         window: MainWindow,
-        icon: QIcon,
         running: Callable[[], bool],
         choice: Callable[[], OnClose],
         remember: Callable[[OnClose], object],
@@ -25,7 +23,6 @@ class Leaving(QObject):
         """`leave` ends the program, once the window has closed for good."""
         super().__init__(window)
         self._window = window
-        self._icon = icon
         self._running = running
         self._choice = choice
         self._remember = remember
@@ -72,7 +69,7 @@ class Leaving(QObject):
         if not QSystemTrayIcon.isSystemTrayAvailable():
             return False
         if self._tray is None:
-            self._tray = QSystemTrayIcon(self._icon, self)
+            self._tray = QSystemTrayIcon(self._window.windowIcon(), self)
             menu = QMenu(self._window)
             menu.addAction(_("Show the window"), self._come_back)
             menu.addAction(_("Quit"), self.quit)

@@ -1,233 +1,55 @@
-"""The window: a rail of pages, the page that is shown, one status line; palette and dialogs."""
+"""The window itself: where it stands, whether it may close, and its first picture.
 
-from collections.abc import Callable, Mapping
-from enum import Enum
-from functools import partial
+It is shown before what stands in it is made (`workspace.py`): the program answers at once, and its
+modules are imported behind a window that is already there. So this one imports little.
+"""
 
-from PySide6.QtCore import QByteArray, QRect, QSettings, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
+from collections.abc import Callable
 
-from desktop_llm.services.chat import ChatService
-from desktop_llm.ui.actions import Actions, Command, shortcut_text
-from desktop_llm.ui.bridge import Bridge
-from desktop_llm.ui.icons import icon
-from desktop_llm.ui.pages.chat import ChatPage
-from desktop_llm.ui.rail import Rail
-from desktop_llm.ui.replies import Replies
-from desktop_llm.ui.status_line import StatusLine
-from desktop_llm.ui.theme import Tokens
-from desktop_llm.ui.widgets.picker import Pick, Picker, over
-from desktop_llm.ui.widgets.toasts import Toasts
-from desktop_llm.words import _
+from PySide6.QtCore import QByteArray, QRect, QSettings, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QPaintEvent
+from PySide6.QtWidgets import QMainWindow
 
 LEAST_WIDTH, LEAST_HEIGHT = 560, 420
 
 
-class Page(Enum):
-    CHAT = Command.CHAT
-    SETTINGS = Command.SETTINGS
-    BACKUPS = Command.BACKUPS
-    WELCOME = None
-
-
-def _choose_model(chat: ChatPage) -> None:
-    chat.view.model_wanted.emit()
-
-
-def _go_to_newest(chat: ChatPage) -> None:
-    chat.view.transcript.scroll_to_end()
-
-
-_CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
-    Command.NEW: ChatPage.new_conversation,
-    Command.SEARCH: ChatPage.search,
-    Command.RENAME: ChatPage.rename,
-    Command.DELETE: ChatPage.delete,
-    Command.PREVIOUS: lambda chat: chat.step(-1),
-    Command.NEXT: lambda chat: chat.step(1),
-    Command.STOP: ChatPage.stop,
-    Command.RETRY: ChatPage.retry,
-    Command.COPY_REPLY: ChatPage.copy_reply,
-    Command.NEWEST: _go_to_newest,
-    Command.LIST: ChatPage.toggle_list,
-    Command.MODEL: _choose_model,
-}
-
-
 class MainWindow(QMainWindow):
-    font_step_wanted = Signal(int)  # pixels; 0: back to the default
-    page_shown = Signal(object)  # a `Page`
+    painted = Signal()  # the first picture is on the screen
 
-    def __init__(
-        self,
-        bridge: Bridge,
-        replies: Replies,
-        tokens: Tokens,
-        state: QSettings,
-        pages: Mapping[Page, Callable[[], QWidget]],
-    ) -> None:
-        """`pages` makes each page but the chat when it is first shown."""
+    def __init__(self, state: QSettings) -> None:
         super().__init__()
         self._state = state
-        self._bridge = bridge
-        self._make_page = pages
-        self._made: dict[Page, QWidget] = {}
+        self._painted = False
         self.close_guard: Callable[[], bool] = lambda: True  # whether the window may close
         self.setWindowTitle("desktop-llm")
-        self.commands = Actions(self)
-        self.toasts = Toasts(self, icon("x"), _("Dismiss"))
-        self._declare_actions()
-        self.chat = ChatPage(bridge, replies, self.commands, self.toasts, tokens, self)
-        self._made[Page.CHAT] = self.chat
-        self.rail = Rail(self.commands, [Command.CHAT], [Command.SETTINGS], self)
-        self._stack = QStackedWidget(self)
-        self._stack.addWidget(self.chat)
-        self.status = StatusLine(self)
-        self.setStatusBar(self.status)
-        self.chat.answered.connect(self.status.show_reply)
-        self._palette: Picker | None = None
-        central = QWidget(self)
-        row = QHBoxLayout(central)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.rail)
-        row.addWidget(self._stack, 1)
-        self.setCentralWidget(central)
         self.setMinimumSize(LEAST_WIDTH, LEAST_HEIGHT)
-        self.show_page(Page.CHAT)
         self._restore()
-
-    def start(self, chat: ChatService, conversation: int | None = None) -> None:
-        self.chat.start(chat, conversation)
-        if self.page is Page.CHAT:
-            self.chat.composer.setFocus()
-
-    # --- pages ---------------------------------------------------------------------------------
-
-    @property
-    def page(self) -> Page:
-        shown = self._stack.currentWidget()
-        return next(page for page, widget in self._made.items() if widget is shown)
-
-    def made(self, page: Page) -> QWidget | None:
-        """The page's widget, where it has been shown before."""
-        return self._made.get(page)
-
-    def show_page(self, page: Page) -> None:
-        if page not in self._made:
-            self._made[page] = self._make_page[page]()
-            self._stack.addWidget(self._made[page])
-        self._stack.setCurrentWidget(self._made[page])
-        self.rail.mark(page.value)
-        if page is Page.CHAT:
-            self.chat.composer.setFocus()
-        else:
-            self._made[page].setFocus(Qt.FocusReason.OtherFocusReason)
-        self.page_shown.emit(page)
-
-    # --- actions -------------------------------------------------------------------------------
-
-    def _declare_actions(self) -> None:
-        """Handlers look the chat page up when they run: its widgets show the actions' keys."""
-        handle = self.commands.handle
-        handle(Command.CHAT, lambda: self.show_page(Page.CHAT))
-        handle(Command.SETTINGS, lambda: self.show_page(Page.SETTINGS))
-        handle(Command.BACKUPS, lambda: self.show_page(Page.BACKUPS))
-        for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
-            handle(command, partial(self.font_step_wanted.emit, step))
-        handle(Command.FULL_SCREEN, self._toggle_full_screen)
-        handle(Command.PALETTE, self.open_palette)
-        handle(Command.SHORTCUTS, self._show_shortcuts)
-        handle(Command.ABOUT, self._show_about)
-        for command, call in _CHAT_CALLS.items():
-            handle(command, partial(self._in_chat, call))
-
-    def _in_chat(self, call: Callable[[ChatPage], object]) -> None:
-        if self.chat.ready:
-            if self.page is not Page.CHAT:
-                self.show_page(Page.CHAT)
-            call(self.chat)
-
-    def _toggle_full_screen(self) -> None:
-        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-
-    def open_palette(self) -> Picker:
-        """Every action by name, in both languages."""
-        if self._palette is None:
-            self._palette = Picker(_("What do you want to do?"), _("No such command"), self)
-            self._palette.chosen.connect(lambda command: self.commands[command].trigger())
-        picks = []
-        for command, action in self.commands.all():
-            if command is Command.PALETTE:
-                continue
-            keys = shortcut_text(command)
-            picks.append(
-                Pick(
-                    command,
-                    _(command.value.words),
-                    keys[0] if keys else "",
-                    action.icon(),
-                    f"{command.value.words} {_(command.value.group.value)}",
-                    enabled=action.isEnabled(),
-                )
-            )
-        self._palette.open(picks, over(self, 520, 420))
-        return self._palette
-
-    def _show_shortcuts(self) -> None:
-        from desktop_llm.ui.pages.shortcuts import ShortcutsDialog
-
-        ShortcutsDialog(self.commands, self).show()
-
-    def _show_about(self) -> None:
-        from desktop_llm.services.licences import third_party
-        from desktop_llm.ui.pages.about import AboutDialog
-
-        dialog = AboutDialog(self)
-        dialog.show()
-        self._bridge.run(third_party, dialog.show_licences)
-
-    # --- the window's own state ----------------------------------------------------------------
-
-    def keep_state(self) -> None:
-        self._state.setValue("geometry", self.saveGeometry())
-        self._state.setValue("split", self.chat.saveState())
-        self._state.setValue("conversation", self.chat.conversation)
-        self._state.sync()
 
     def raise_(self) -> None:
         """Before everything else, also from the tray or minimised."""
-        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.setWindowState(self.windowState() & ~self.windowState().WindowMinimized)
         self.show()
         super().raise_()
         self.activateWindow()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self._close_topmost()
-        else:
-            super().keyPressEvent(event)
-
-    def _close_topmost(self) -> None:
-        """What lies over the rest goes first, then the way is back to the conversation."""
-        if self.toasts.text():
-            self.toasts.clear()
-        elif self.page is not Page.CHAT:
-            self.show_page(Page.CHAT)
-        elif not self.chat.view.fault.isHidden():
-            self.chat.view.fault.dismiss()
-        elif self.chat.sidebar.search.text():
-            self.chat.sidebar.search.clear()
-            self.chat.composer.setFocus()
+    def keep_state(self, state: QSettings | None = None) -> None:
+        """Where it stands; in another file from now on where one is given."""
+        self._state = state or self._state
+        self._state.setValue("geometry", self.saveGeometry())
+        self._state.sync()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.chat.leave()
         self.keep_state()
         if self.close_guard():
             super().closeEvent(event)
         else:
             event.ignore()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            self.painted.emit()
 
     def _restore(self) -> None:
         geometry = self._state.value("geometry")
@@ -235,9 +57,6 @@ class MainWindow(QMainWindow):
             room = QGuiApplication.primaryScreen().availableGeometry()
             self.resize(min(1100, room.width()), min(760, room.height()))
         self._keep_on_screen()
-        split = self._state.value("split")
-        if isinstance(split, QByteArray):
-            self.chat.restoreState(split)
 
     def _keep_on_screen(self) -> None:
         """A screen that is gone takes no window with it."""

@@ -8,6 +8,8 @@ import sys
 import psutil
 import pytest
 
+from desktop_llm.storage.instance import InstanceLock
+
 READY = 60  # seconds a start may take on a busy machine
 
 
@@ -34,26 +36,20 @@ def start(tmp_path):
         process.stderr.close()
 
 
-def wait_for_socket(data, process):
+def wait_for_window(data, process):
     """Until a second start would be answered; raises what the process said where it ended."""
-    from PySide6.QtCore import QCoreApplication
-
-    from desktop_llm.ui.single_instance import raise_first
-
-    application = QCoreApplication.instance() or QCoreApplication([])
-    assert application is not None
-    for _ in range(20 * READY):
+    for _ in range(READY):
         if process.poll() is not None:
             raise AssertionError(process.stderr.read())
-        if (data / "window.lock").exists() and raise_first(data):
+        if (data / "window.lock").exists() and InstanceLock(data).ask_holder(seconds=1.0):
             return
-        psutil.wait_procs([psutil.Process(process.pid)], timeout=0.05)
+        psutil.wait_procs([psutil.Process(process.pid)], timeout=0.2)
     raise TimeoutError
 
 
 def test_a_second_start_shows_the_first_window_and_ends(start, tmp_path):
     first = start()
-    wait_for_socket(tmp_path / "data", first)
+    wait_for_window(tmp_path / "data", first)
     second = start()
     assert second.wait(READY) == 0
     assert first.poll() is None
@@ -61,14 +57,14 @@ def test_a_second_start_shows_the_first_window_and_ends(start, tmp_path):
 
 def test_a_killed_window_leaves_nothing_that_hinders_the_next(start, tmp_path):
     first = start()
-    wait_for_socket(tmp_path / "data", first)
+    wait_for_window(tmp_path / "data", first)
     children = psutil.Process(first.pid).children(recursive=True)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     _gone, alive = psutil.wait_procs(children, timeout=10)
     assert alive == []
     second = start()
-    wait_for_socket(tmp_path / "data", second)
+    wait_for_window(tmp_path / "data", second)
 
 
 def test_a_data_folder_that_cannot_be_made_is_said(start, tmp_path):

@@ -46,7 +46,7 @@ def make_program(qtbot, tmp_path):
         file = SettingsFile(folders.settings_file)
         programs.append(Program(QApplication.instance(), folders, file))
         if wait:
-            qtbot.waitUntil(lambda: programs[-1].window.chat.ready, timeout=OPENED)
+            qtbot.waitUntil(lambda: programs[-1].workspace.chat.ready, timeout=OPENED)
         return programs[-1]
 
     yield make

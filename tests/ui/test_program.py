@@ -22,7 +22,7 @@ REPLY = 120_000  # milliseconds a reply may take on a busy machine
 
 def opened(qtbot, program):
     """Its newest conversation is shown."""
-    page = program.window.chat
+    page = program.workspace.chat
     qtbot.waitUntil(lambda: page._conversation is not None or not page.sidebar.model.rowCount())
     return page
 
@@ -114,11 +114,11 @@ def test_a_broken_settings_file_and_a_damaged_database_are_said(qtbot, make_prog
     folder.mkdir()
     (folder / "settings.toml").write_text("font_size = = 3", encoding="utf-8")
     program = make_program()
-    assert "settings.broken.toml" in program.window.chat.view.fault.text()
+    assert "settings.broken.toml" in program.workspace.chat.view.fault.text()
     opened(qtbot, program)
     program.close()
     (folder / "conversations.db").write_bytes(b"no database" * 1000)
-    page = make_program(wait=False).window.chat
+    page = make_program(wait=False).workspace.chat
     qtbot.waitUntil(lambda: "conversations.db" in page.view.fault.text())
     assert page.view.fault.isVisible()
     assert (folder / "conversations.db").read_bytes() == b"no database" * 1000
@@ -225,10 +225,10 @@ def test_the_data_folder_moves_and_is_found_again(qtbot, make_program, tmp_path,
     page = opened(qtbot, program)
     page.composer.set_text("kept while it moves")
     restarts = []
-    program._care._restart = lambda: restarts.append(True)
-    program._care.move_folder(tmp_path / "data" / "inside")
+    program._data_care._restart = lambda: restarts.append(True)
+    program._data_care.move_folder(tmp_path / "data" / "inside")
     qtbot.waitUntil(lambda: "inside" in page.view.fault.text())
-    program._care.move_folder(tmp_path / "new place 新")
+    program._data_care.move_folder(tmp_path / "new place 新")
     qtbot.waitUntil(lambda: bool(restarts), timeout=20_000)
     program.close()
     assert resolve_folders(None).data == tmp_path / "new place 新"

@@ -19,12 +19,12 @@ from desktop_llm.core.settings import OnClose
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.ui.actions import Command
-from desktop_llm.ui.main_window import Page
 from desktop_llm.ui.pages.about import AboutDialog
 from desktop_llm.ui.pages.backups import BackupsPage
 from desktop_llm.ui.pages.settings import SettingsPage
 from desktop_llm.ui.pages.shortcuts import ShortcutsDialog
 from desktop_llm.ui.pages.welcome import WelcomePage
+from desktop_llm.ui.workspace import Page
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractScrollArea)
 
@@ -47,15 +47,15 @@ def filled(tmp_path):
 
 
 def shown(qtbot, program, number):
-    qtbot.waitUntil(lambda: program.window.chat.conversation == number)
-    return program.window.chat
+    qtbot.waitUntil(lambda: program.workspace.chat.conversation == number)
+    return program.workspace.chat
 
 
 # --- pages and actions ---------------------------------------------------------------------------
 
 
 def test_the_pages_are_reached_by_keys(qtbot, make_program):
-    window = make_program().window
+    window = make_program().workspace
     for keys, page in ((Qt.Key.Key_Comma, Page.SETTINGS), (Qt.Key.Key_1, Page.CHAT)):
         qtbot.keyClick(window, keys, Qt.KeyboardModifier.ControlModifier)
         assert window.page is page
@@ -65,7 +65,7 @@ def test_the_pages_are_reached_by_keys(qtbot, make_program):
     ("language", "words"), [("en", "settings"), ("zh_CN", "settings"), ("zh_CN", "设置")]
 )
 def test_the_palette_finds_an_action_in_both_languages(qtbot, make_program, language, words):
-    window = make_program(language=language).window
+    window = make_program(language=language).workspace
     picker = window.open_palette()
     picker.search(words)
     assert Command.SETTINGS in picker.listed()
@@ -75,7 +75,7 @@ def test_the_palette_finds_an_action_in_both_languages(qtbot, make_program, lang
 
 
 def test_every_command_is_handled_and_named(make_program):
-    window = make_program(language="zh_CN").window
+    window = make_program(language="zh_CN").workspace
     handled = {command for command, _action in window.commands.all()}
     assert handled == set(Command)
     keys = [key for command in Command for key in command.value.keys]
@@ -86,7 +86,7 @@ def test_every_command_is_handled_and_named(make_program):
 
 
 def test_the_shortcuts_are_listed(qtbot, make_program):
-    window = make_program().window
+    window = make_program().workspace
     window.commands[Command.SHORTCUTS].trigger()
     dialog = window.findChild(ShortcutsDialog)
     words = " ".join(label.text() for label in dialog.findChildren(QWidget, "")
@@ -98,7 +98,7 @@ def test_the_shortcuts_are_listed(qtbot, make_program):
 
 
 def test_about_names_the_licences_of_what_is_inside(qtbot, make_program):
-    window = make_program().window
+    window = make_program().workspace
     window.commands[Command.ABOUT].trigger()
     dialog = window.findChild(AboutDialog)
     qtbot.waitUntil(lambda: dialog.list.count() > 5, timeout=10_000)
@@ -134,15 +134,15 @@ def name_of(widget):
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_every_control_has_a_name_and_can_be_reached(qtbot, make_program, filled, language):
     program = make_program(language=language)
-    window = program.window
+    window = program.workspace
     shown(qtbot, program, filled[-1])
     for page in Page:
         window.show_page(page)
     window.show_page(Page.CHAT)
     window.open_palette().close()
-    program._open_model_menu()
-    qtbot.waitUntil(program._model_menu.picker.isVisible)
-    program._model_menu.picker.close()
+    program._model_care.open_menu()
+    qtbot.waitUntil(program._model_care.menu.picker.isVisible)
+    program._model_care.menu.picker.close()
     nameless, unreachable = [], []
     for widget in controls(window):
         if (
@@ -225,7 +225,7 @@ def test_rename_where_the_title_stands(qtbot, make_program, filled):
 def test_deleting_can_be_undone(qtbot, make_program, filled):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
-    window = program.window
+    window = program.workspace
     window.commands[Command.DELETE].trigger()
     shown(qtbot, program, filled[-2])
     qtbot.waitUntil(lambda: len(page.sidebar.model.conversations()) == 2)
@@ -238,15 +238,15 @@ def test_deleting_can_be_undone(qtbot, make_program, filled):
 def test_alt_and_arrows_walk_the_conversations(qtbot, make_program, filled):
     program = make_program()
     shown(qtbot, program, filled[-1])
-    program.window.commands[Command.NEXT].trigger()
+    program.workspace.commands[Command.NEXT].trigger()
     shown(qtbot, program, filled[-2])
-    program.window.commands[Command.PREVIOUS].trigger()
+    program.workspace.commands[Command.PREVIOUS].trigger()
     shown(qtbot, program, filled[-1])
 
 
 def test_escape_closes_the_topmost(qtbot, make_program, filled):
     program = make_program()
-    window, page = program.window, shown(qtbot, program, filled[-1])
+    window, page = program.workspace, shown(qtbot, program, filled[-1])
     page.sidebar.search.setText("sky")
     window.show_page(Page.SETTINGS)
     window.toasts.show("Something happened.")
@@ -267,19 +267,19 @@ def test_the_language_changes_while_the_program_runs(qtbot, make_program, filled
     program = make_program()
     page = shown(qtbot, program, filled[-1])
     page.composer.set_text("a draft")
-    program.window.commands[Command.CHINESE].trigger()
-    qtbot.waitUntil(lambda: program.window.chat.composer.button.text() == "发送")
+    program.workspace.commands[Command.CHINESE].trigger()
+    qtbot.waitUntil(lambda: program.workspace.chat.composer.button.text() == "发送")
     page = shown(qtbot, program, filled[-1])
     qtbot.waitUntil(lambda: page.composer.text() == "a draft")
-    program.window.commands[Command.ENGLISH].trigger()
-    qtbot.waitUntil(lambda: program.window.chat.composer.button.text() == "Send")
+    program.workspace.commands[Command.ENGLISH].trigger()
+    qtbot.waitUntil(lambda: program.workspace.chat.composer.button.text() == "Send")
     shown(qtbot, program, filled[-1])
 
 
 def test_the_theme_changes_at_once_and_stays(qtbot, make_program, tmp_path):
     program = make_program(theme="light")
     light = QApplication.instance().palette().window().color()
-    program.window.commands[Command.DARK].trigger()
+    program.workspace.commands[Command.DARK].trigger()
     assert QApplication.instance().palette().window().color() != light
     file = tmp_path / "data" / "settings.toml"
     qtbot.waitUntil(lambda: 'theme = "dark"' in file.read_text(encoding="utf-8"))
@@ -287,7 +287,7 @@ def test_the_theme_changes_at_once_and_stays(qtbot, make_program, tmp_path):
 
 def test_quick_presses_of_ctrl_plus_lose_no_step(qtbot, make_program):
     program = make_program()
-    editor = program.window.chat.composer.editor
+    editor = program.workspace.chat.composer.editor
     before = editor.font().pixelSize()
     for _ in range(5):
         qtbot.keyClick(editor, Qt.Key.Key_Plus, Qt.KeyboardModifier.ControlModifier)
@@ -296,8 +296,8 @@ def test_quick_presses_of_ctrl_plus_lose_no_step(qtbot, make_program):
 
 def test_settings_are_kept_and_can_be_reset(qtbot, make_program, tmp_path):
     program = make_program()
-    program.window.show_page(Page.SETTINGS)
-    page = program.window.made(Page.SETTINGS)
+    program.workspace.show_page(Page.SETTINGS)
+    page = program.workspace.made(Page.SETTINGS)
     threads = page._fields["threads"]
     threads.control.setValue(3)
     file = tmp_path / "data" / "settings.toml"
@@ -319,7 +319,7 @@ def test_layouts_survive(qtbot, make_program, filled, language, size, font):
     window = program.window
     window.resize(*size)
     for shown_page in (Page.CHAT, Page.SETTINGS, Page.BACKUPS, Page.WELCOME):
-        window.show_page(shown_page)
+        program.workspace.show_page(shown_page)
         QApplication.processEvents()
         assert window.size() == QSize(*size), f"{shown_page} needs more room"
         for button in window.findChildren(QAbstractButton):
@@ -339,7 +339,7 @@ def test_a_narrow_window_folds_the_list_away(qtbot, make_program, filled):
     qtbot.waitUntil(page.sidebar.isVisible)
     program.window.resize(800, 700)
     qtbot.waitUntil(page.sidebar.isHidden)
-    program.window.commands[Command.LIST].trigger()
+    program.workspace.commands[Command.LIST].trigger()
     assert page.sidebar.isVisible()
     page.open(filled[0])
     assert page.sidebar.isHidden()
@@ -383,40 +383,40 @@ def test_closing_asks_once_while_something_runs_and_remembers(make_program):
 
 def test_the_first_run_chooses_language_and_starts(qtbot, make_program):
     program = make_program(first_run_done=False)
-    assert program.window.page is Page.WELCOME
-    page = program.window.made(Page.WELCOME)
+    assert program.workspace.page is Page.WELCOME
+    page = program.workspace.made(Page.WELCOME)
     qtbot.waitUntil(page.examples[0].isEnabled, timeout=10_000)
     assert "smollm2" in page._model.text()
     page.language.setCurrentIndex(2)
     page.language.activated.emit(2)
     qtbot.waitUntil(
         lambda: (
-            program.window.page is Page.WELCOME
-            and program.window.made(Page.WELCOME).start_button.text() == "开始使用"
+            program.workspace.page is Page.WELCOME
+            and program.workspace.made(Page.WELCOME).start_button.text() == "开始使用"
         )
     )
-    program.window.made(Page.WELCOME).start_button.click()
-    assert program.window.page is Page.CHAT
+    program.workspace.made(Page.WELCOME).start_button.click()
+    assert program.workspace.page is Page.CHAT
     assert program._settings.current.first_run_done
 
 
 def test_an_example_of_the_first_page_is_answered(qtbot, make_program):
     program = make_program(first_run_done=False)
-    page = program.window.made(Page.WELCOME)
+    page = program.workspace.made(Page.WELCOME)
     qtbot.waitUntil(page.examples[0].isEnabled, timeout=10_000)
-    with qtbot.waitSignal(program.window.chat.answered, timeout=120_000):
+    with qtbot.waitSignal(program.workspace.chat.answered, timeout=120_000):
         page.examples[0].click()
         qtbot.waitUntil(lambda: len(program.replies) == 1, timeout=20_000)
-        qtbot.waitUntil(lambda: program.replies.live(program.window.chat.conversation) is None
-                        or len(program.replies.live(program.window.chat.conversation).text) > 10,
+        qtbot.waitUntil(lambda: program.replies.live(program.workspace.chat.conversation) is None
+                        or len(program.replies.live(program.workspace.chat.conversation).text) > 10,
                         timeout=120_000)  # fmt: skip
-        program.window.chat.stop()
+        program.workspace.chat.stop()
 
 
 def test_a_backup_is_made_and_restored(qtbot, make_program, filled):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
-    window = program.window
+    window = program.workspace
     window.show_page(Page.BACKUPS)
     backups = window.made(Page.BACKUPS)
     assert isinstance(backups, BackupsPage)
@@ -437,7 +437,7 @@ def test_a_damaged_database_has_a_way_out(qtbot, make_program, filled, tmp_path)
     program.close()
     (tmp_path / "data" / "conversations.db").write_bytes(b"no database" * 1000)
     program = make_program(wait=False)
-    page = program.window.chat
+    page = program.workspace.chat
     qtbot.waitUntil(lambda: "conversations.db" in page.view.fault.text())
     first = page.view.fault.findChildren(QAbstractButton)[-2]
     assert first.text() == "Restore the newest backup"
@@ -449,16 +449,16 @@ def test_diagnostics_are_saved_also_without_services(qtbot, make_program, filled
     program = make_program()
     shown(qtbot, program, filled[-1])
     path = tmp_path / "report.txt"
-    program._care.write_diagnostics(path)
-    qtbot.waitUntil(lambda: "report.txt" in program.window.toasts.text(), timeout=10_000)
+    program._data_care.write_diagnostics(path)
+    qtbot.waitUntil(lambda: "report.txt" in program.workspace.toasts.text(), timeout=10_000)
     text = path.read_text(encoding="utf-8")
     assert "3 conversations" in text
     assert "合同" not in text
     program.close()
     (tmp_path / "data" / "conversations.db").write_bytes(b"no database" * 1000)
     program = make_program(wait=False)
-    qtbot.waitUntil(lambda: "conversations.db" in program.window.chat.view.fault.text())
+    qtbot.waitUntil(lambda: "conversations.db" in program.workspace.chat.view.fault.text())
     path.unlink()
-    program._care.write_diagnostics(path)
+    program._data_care.write_diagnostics(path)
     qtbot.waitUntil(path.exists, timeout=10_000)
-    qtbot.waitUntil(lambda: "report.txt" in program.window.toasts.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "report.txt" in program.workspace.toasts.text(), timeout=10_000)

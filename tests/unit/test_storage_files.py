@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -191,3 +192,20 @@ def test_a_second_instance_is_noticed_and_a_stale_file_is_not(tmp_path):
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert first.acquire()
     first.release()
+
+
+def test_the_holder_is_asked_and_answers(tmp_path):
+    first, second = InstanceLock(tmp_path), InstanceLock(tmp_path)
+    assert first.acquire()
+    assert not first.take_requests()
+    assert not second.ask_holder(seconds=0.05), "nobody listens"
+    assert first.take_requests(), "the mark is there all the same"
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(second.ask_holder(10)))
+    thread.start()
+    while not first.take_requests():
+        pass
+    thread.join()
+    assert answers == [True]
+    first.release()
+    assert InstanceLock(tmp_path / "nowhere").ask_holder() is False

@@ -44,7 +44,8 @@ class BackupsPage(QFrame):
         title.setProperty("heading", True)
         about = QLabel(
             _("Restoring puts the conversations back as they were. What is there now is kept as a "
-              "backup first, so that you can return."), self
+              "backup first, so that you can return. Backups older than 30 days are erased, as "
+              "what you deleted is."), self
         )  # fmt: skip
         about.setProperty("muted", True)
         about.setWordWrap(True)

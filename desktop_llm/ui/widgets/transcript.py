@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAbstractTextDocumentLayout,
     QAccessible,
     QAccessibleEvent,
     QColor,
     QContextMenuEvent,
     QFocusEvent,
-    QFontMetricsF,
     QGuiApplication,
     QIcon,
     QKeyEvent,
@@ -21,13 +19,11 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 from desktop_llm.ui.theme import Tokens
-from desktop_llm.ui.widgets.block_document import BlockDocument
 from desktop_llm.ui.widgets.message_bar import CopyCodeButton, MessageAction, MessageBar
 from desktop_llm.ui.widgets.message_column import (
     MARGIN,
@@ -36,12 +32,11 @@ from desktop_llm.ui.widgets.message_column import (
     Entry,
     MessageColumn,
 )
+from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
 from desktop_llm.ui.widgets.message_selection import MessageSelection, Position
 
 NEAR_END = 24  # pixels from the end that still count as following it
 NAME_LENGTH = 2000  # characters of a message that a screen reader is given at once
-RING = 6  # pixels that the mark of the current message stands out
-CARET = 2
 
 
 class Transcript(QAbstractScrollArea):
@@ -275,35 +270,16 @@ class Transcript(QAbstractScrollArea):
         self._show_bar()
 
     def _paint(self, painter: QPainter, index: int, clip: QRectF) -> None:
-        entry, document = self._column[index], self._column.document(index)
-        origin, card = self._origin(index), self._card(index)
-        if entry.mine:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(self._tokens.tint))
-            painter.drawRoundedRect(card, 10, 10)
-        if index == self._current and self.hasFocus():
-            out = 0 if entry.mine else RING
-            painter.setPen(QPen(QColor(self._tokens.accent), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(card.adjusted(-out, -out / 2, out, out / 2), 10, 10)
-        context = QAbstractTextDocumentLayout.PaintContext()
-        context.clip = clip.translated(-origin)
-        context.selections = self._selection.painted(index, QColor(self._tokens.selection))
-        painter.save()
-        painter.translate(origin)
-        document.documentLayout().draw(painter, context)
-        if entry.stream is not None:
-            painter.fillRect(_caret(document), QColor(self._tokens.accent))
-        painter.restore()
-        if entry.note:
-            below = QRectF(card)
-            below.setTop(card.bottom() - self._column.note_height)
-            below.setRight(card.right() - self._bar.sizeHint().width() - 8)
-            note = QFontMetricsF(self.font()).elidedText(
-                entry.note, Qt.TextElideMode.ElideRight, below.width()
-            )
-            painter.setPen(QColor(self._tokens.muted))
-            painter.drawText(below, int(Qt.AlignmentFlag.AlignVCenter), note)
+        paint_message(
+            painter,
+            self._column[index],
+            self._column.document(index),
+            Place(self._card(index), self._origin(index), clip, self._column.note_height),
+            self._tokens,
+            self._selection.painted(index, QColor(self._tokens.selection)),
+            current=index == self._current and self.hasFocus(),
+            note_room=self._bar.sizeHint().width() + 8,
+        )
 
     def _show_readable(self, visible: range) -> None:
         while len(self._readable) < len(visible):
@@ -485,15 +461,3 @@ class Transcript(QAbstractScrollArea):
             self.restyle(self._tokens)
         else:
             self._adjust()
-
-
-def _caret(document: BlockDocument) -> QRectF:
-    """Where the next word of a reply that is being written will be."""
-    block = document.lastBlock()
-    box = document.documentLayout().blockBoundingRect(block)
-    lines = block.layout().lineCount()
-    if not lines:
-        return QRectF(box.left(), box.top(), CARET, box.height())
-    line = block.layout().lineAt(lines - 1)
-    left = box.left() + line.naturalTextRect().right() + CARET
-    return QRectF(left, box.top() + line.y(), CARET, line.height())
