@@ -131,9 +131,6 @@ def hostile(starter, path, kind):
     elif kind == "heads that divide nothing":
         heads = "llama.attention.head_count"
         rewrite(starter, path, {heads: number(heads, 7)})
-    elif kind == "other architecture":
-        key = "general.architecture"
-        rewrite(starter, path, {key: entry(key, "unheard-of")})
     elif kind == "no vocabulary":
         rewrite(starter, path, {"tokenizer.ggml.tokens": None})
     else:
@@ -161,7 +158,6 @@ def hostile(starter, path, kind):
         ("strings", FaultCode.MODEL_ABSURD, ""),
         ("nothing of use", FaultCode.MODEL_NOT_LOADABLE, "key not found in model"),
         ("unknown", FaultCode.MODEL_NOT_LOADABLE, "unknown model architecture: 'unheard-of'"),
-        ("other architecture", FaultCode.MODEL_NOT_LOADABLE, "unknown model architecture"),
         (
             "tensor missing",
             FaultCode.MODEL_NOT_LOADABLE,

@@ -7,29 +7,26 @@ from desktop_llm.core.generation import FinishReason, GenerationRequest, Samplin
 from desktop_llm.core.messages import Message, Role
 from tests.integration.helpers import ask, fault_of, reply, said
 
-POET = Message(Role.SYSTEM, "Poet.")  # shorter than what the template says without one
-QUESTION = "Write a line about the sea."
-REPEATING = "Count: one one one one"  # greedy: "One one one one one."
+QUESTION = (Message(Role.SYSTEM, "Poet."), Message(Role.USER, "Count: one one one one"))
+GREEDY = "One one one one one."
 NEUTRAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}  # every token may come
 
 
-def request(question: str, tokens: int = 10, **sampling) -> GenerationRequest:
-    """It depends on nothing but its settings."""
-    return GenerationRequest(
-        messages=(POET, Message(Role.USER, question)),
-        max_tokens=tokens,
-        reproducible=True,
-        sampling=Sampling(**sampling),
-    )
+def request(tokens: int = 8, **sampling) -> GenerationRequest:
+    return GenerationRequest(messages=QUESTION, max_tokens=tokens, sampling=Sampling(**sampling))
 
 
-def say(engine, question: str = QUESTION, tokens: int = 10, **sampling) -> str:
-    return said(engine, request(question, tokens, **sampling))
+def say(engine, tokens: int = 8, **sampling) -> str:
+    """It depends on its settings alone: the prompt has been read once, and all of it but its last
+    token is kept from then on.
+    """
+    return said(engine, request(tokens, **sampling))
 
 
-@pytest.fixture(scope="module")
-def greedy(engine) -> str:
-    return say(engine, temperature=0)
+@pytest.fixture(scope="module", autouse=True)
+def warm(engine) -> None:
+    say(engine, tokens=1)
+    assert say(engine, temperature=0) == GREEDY
 
 
 @pytest.mark.parametrize(
@@ -43,8 +40,8 @@ def greedy(engine) -> str:
     ],
     ids=["top_k=1", "top_p=0", "min_p=1", "temperature near 0", "temperature 0"],
 )
-def test_what_leaves_one_token_is_greedy(ready, greedy, sampling):
-    assert say(ready, **{"seed": 3, **sampling}) == greedy
+def test_what_leaves_one_token_is_greedy(ready, sampling):
+    assert say(ready, **{"seed": 3, **sampling}) == GREEDY
 
 
 @pytest.mark.parametrize(
@@ -63,7 +60,7 @@ def test_what_leaves_one_token_is_greedy(ready, greedy, sampling):
     ids=str,
 )
 def test_a_neutral_value_does_nothing(ready, sampling):
-    assert say(ready, REPEATING, temperature=0, **sampling) == "One one one one one."
+    assert say(ready, temperature=0, **sampling) == GREEDY
 
 
 @pytest.mark.parametrize(
@@ -78,7 +75,7 @@ def test_a_neutral_value_does_nothing(ready, sampling):
     ids=str,
 )
 def test_what_weighs_on_repetition_changes_a_repeating_reply(ready, sampling):
-    assert say(ready, REPEATING, temperature=0, **sampling).count("one") < 4
+    assert say(ready, temperature=0, **sampling).count("one") < 4
 
 
 DRAWN = {"temperature": 1.2, "seed": 1, **NEUTRAL}
@@ -108,11 +105,11 @@ def test_each_of_them_changes_what_is_drawn(ready, drawn, changed):
     assert say(ready, **{**DRAWN, **changed}) != drawn
 
 
-def test_xtc_takes_the_likeliest_away(ready, greedy):
+def test_xtc_takes_the_likeliest_away(ready):
     cold = {"temperature": 0.001, "seed": 1, **NEUTRAL}
-    assert say(ready, **cold, xtc_probability=0.0, xtc_threshold=0.02) == greedy
-    assert say(ready, **cold, xtc_probability=1.0, xtc_threshold=0.6) == greedy, "over a half: off"
-    assert say(ready, **cold, xtc_probability=1.0, xtc_threshold=0.02) != greedy
+    assert say(ready, **cold, xtc_probability=0.0, xtc_threshold=0.02) == GREEDY
+    assert say(ready, **cold, xtc_probability=1.0, xtc_threshold=0.6) == GREEDY, "over a half: off"
+    assert say(ready, **cold, xtc_probability=1.0, xtc_threshold=0.02) != GREEDY
 
 
 def test_the_hottest_temperature_still_speaks(ready):
@@ -120,7 +117,7 @@ def test_the_hottest_temperature_still_speaks(ready):
 
 
 def test_no_seed_is_another_each_time_and_is_told(ready):
-    wanted = request(QUESTION, temperature=1.5, **NEUTRAL)
+    wanted = request(temperature=1.5, **NEUTRAL)
     (first, one), (second, two) = reply(ready, wanted), reply(ready, wanted)
     assert one.stats.seed != two.stats.seed
     assert first != second
@@ -129,14 +126,14 @@ def test_no_seed_is_another_each_time_and_is_told(ready):
 
 def test_a_bias_forces_and_forbids_a_token(ready):
     for sampling in ({"temperature": 0}, {"temperature": 1.0, "seed": 1, **NEUTRAL}):
-        wanted = request(QUESTION, 5, **sampling, logit_bias=((2000, 1000.0),))
+        wanted = request(5, **sampling, logit_bias=((2000, 1000.0),))
         text, finished = reply(ready, wanted)
         assert finished.stats.completion_tokens == 5
         assert text == text[: len(text) // 5] * 5
     never = tuple((token, -1000.0) for token in (0, 2))
-    _, finished = reply(ready, request(REPEATING, 12, temperature=0, logit_bias=never))
+    _, finished = reply(ready, request(12, temperature=0, logit_bias=never))
     assert finished.reason is FinishReason.LENGTH, "it may not end"
-    text, finished = reply(ready, request(QUESTION, temperature=0, logit_bias=((2, 1000.0),)))
+    text, finished = reply(ready, request(temperature=0, logit_bias=((2, 1000.0),)))
     assert (text, finished.reason) == ("", FinishReason.STOP), "it ends at once"
     assert finished.stats.completion_tokens == 0
 
@@ -152,7 +149,7 @@ def test_a_bias_outside_the_vocabulary_is_refused_by_the_worker(ready, token):
 
 
 def follow(engine, grammar: str, tokens: int = 24, **sampling) -> tuple[str, FinishReason]:
-    wanted = request(QUESTION, tokens, grammar=grammar, **{"temperature": 0, **sampling})
+    wanted = request(tokens, grammar=grammar, **{"temperature": 0, **sampling})
     text, finished = reply(engine, wanted)
     return text, finished.reason
 
@@ -172,12 +169,12 @@ def test_a_grammar_goes_before_the_other_samplers(ready):
         assert follow(ready, 'root ::= "zebra"', **sampling) == ("zebra", FinishReason.STOP)
 
 
-def test_a_grammar_can_wait_for_a_text(ready, greedy):
-    word = greedy.split()[2]
+def test_a_grammar_can_wait_for_a_text(ready):
+    word = GREEDY.split()[2]
     grammar = f'root ::= "{word}" " 123"'
     text, _ = follow(ready, grammar, grammar_triggers=("never said", word))
-    assert text == greedy[: greedy.index(word)] + word + " 123"
-    assert follow(ready, grammar, tokens=10, grammar_triggers=("(never", "[z-a]"))[0] == greedy
+    assert text == GREEDY[: GREEDY.index(word)] + word + " 123"
+    assert follow(ready, grammar, grammar_triggers=("(never", "[z-a]"))[0] == GREEDY
 
 
 @pytest.mark.parametrize(
@@ -197,7 +194,7 @@ def test_a_grammar_can_wait_for_a_text(ready, greedy):
 )
 def test_a_grammar_that_nothing_follows_is_a_fault_and_no_death(ready, grammar):
     pid = ready.worker_pid
-    wanted = request(QUESTION, temperature=0, grammar=grammar)
+    wanted = request(temperature=0, grammar=grammar)
     assert fault_of(ready.generate(wanted)).code is FaultCode.GRAMMAR_INVALID
     assert ready.worker_pid == pid
 
