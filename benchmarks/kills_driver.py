@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from desktop_llm.core.engine import TextDelta
-from desktop_llm.services.bundle import Services
 from desktop_llm.core.replies import Asked
+from desktop_llm.services.bundle import Services
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 

@@ -93,15 +93,12 @@ def starter() -> Path:
     return Path(model.path)
 
 
-def child(script: str, *arguments: object, screen: bool = False) -> dict[str, Any]:
+def child(script: str, *arguments: object) -> dict[str, Any]:
     """Run a benchmark's part in a process of its own; the last line it prints is its answer."""
     command = [sys.executable, str(HERE / script), *map(str, arguments)]
-    environment = dict(os.environ)
-    if screen and "DISPLAY" not in environment:
-        if (runner := shutil.which("xvfb-run")) is not None:
-            command = [runner, "-a", "-s", "-screen 0 1920x1080x24", *command]
-        else:
-            environment["QT_QPA_PLATFORM"] = "offscreen"
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # as an installed program runs
+    if not ({"DISPLAY", "WAYLAND_DISPLAY"} & set(environment)):
+        environment["QT_QPA_PLATFORM"] = "offscreen"
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
     )
@@ -109,6 +106,31 @@ def child(script: str, *arguments: object, screen: bool = False) -> dict[str, An
         raise RuntimeError(f"{script}: {done.stderr.strip()[-2000:]}")
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
+
+
+@contextmanager
+def screen() -> Iterator[str]:
+    """A screen for the windows: the one there is, else Xvfb's, else none (offscreen)."""
+    if "DISPLAY" in os.environ or sys.platform != "linux":
+        yield "the desktop's screen"
+        return
+    if (server := shutil.which("Xvfb")) is None:
+        yield "offscreen"
+        return
+    reader, writer = os.pipe()
+    size = ["-screen", "0", "1920x1080x24", "-nolisten", "tcp"]
+    process = subprocess.Popen(
+        [server, "-displayfd", str(writer), *size], pass_fds=[writer], stderr=subprocess.DEVNULL
+    )
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+    try:
+        yield "Xvfb"
+    finally:
+        del os.environ["DISPLAY"]
+        process.terminate()
+        process.wait()
 
 
 @contextmanager

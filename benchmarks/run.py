@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from measure import HERE, Row, Series, as_json, busy, child, paired_ratio, starter, table
+from measure import HERE, Row, Series, as_json, busy, child, paired_ratio, screen, starter, table
 
 from desktop_llm import __version__
 from desktop_llm.worker.cores import usable_cores
@@ -38,9 +38,10 @@ def main() -> int:
     parser.add_argument("--peer", type=Path, help="llama-server to be measured too")
     options = parser.parse_args()
     rows: list[Row] = []
-    for name in options.only.split(","):
-        print(f"{name} …", file=sys.stderr, flush=True)
-        rows += parts[name](options)
+    with screen() as shown_on:
+        for name in options.only.split(","):
+            print(f"{name} …", file=sys.stderr, flush=True)
+            rows += parts[name](options)
     print(table(rows))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     report = {
@@ -49,6 +50,7 @@ def main() -> int:
         "system": platform.platform(),
         "cores": usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
+        "screen": shown_on,
         "when": time.strftime("%Y-%m-%d %H:%M"),
         "rows": as_json(rows),
     }
@@ -70,7 +72,7 @@ def decode(options: argparse.Namespace) -> list[Row]:
         stack.values.append(answer["tokens_per_second"])
         first.values.append(answer["first_token_seconds"])
         first_ever.values.append(answer["first_reply_seconds"])
-        answer = child("window_reply.py", TOKENS, screen=True)
+        answer = child("window_reply.py", TOKENS)
         window.values.append(answer["tokens_per_second"])
         first_window.values.append(answer["first_token_seconds"])
         if options.peer is not None:
@@ -122,8 +124,8 @@ def window_start(options: argparse.Namespace) -> list[Row]:
     memory, bare_memory = Series("MB"), Series("MB")
     heavy: set[str] = set()
     for at in range(options.rounds + 1):
-        bare = child("window_start.py", time.time(), "--bare", screen=True)
-        own = child("window_start.py", time.time(), screen=True)
+        bare = child("window_start.py", time.time(), "--bare")
+        own = child("window_start.py", time.time())
         if at == 0:
             continue  # warm from here on
         bare_seconds.values.append(bare["exposed_seconds"])
@@ -148,7 +150,7 @@ def stall(options: argparse.Namespace) -> list[Row]:
     """How long the window is deaf while 1,500 tokens of Markdown stream into it."""
     p99, longest, speed = Series("ms"), Series("ms"), Series("tok/s")
     for _ in range(max(1, options.rounds - 2)):
-        answer = child("window_reply.py", LONG, "--long", screen=True)
+        answer = child("window_reply.py", LONG, "--long")
         p99.values.append(answer["stall_p99_ms"])
         longest.values.append(answer["stall_longest_ms"])
         speed.values.append(answer["tokens_per_second"])
@@ -163,7 +165,7 @@ def stall(options: argparse.Namespace) -> list[Row]:
 def opening(options: argparse.Namespace) -> list[Row]:
     shown = Series("ms")
     for _ in range(options.rounds):
-        shown.values.append(child("opening.py", 300, screen=True)["milliseconds"])
+        shown.values.append(child("opening.py", 300)["milliseconds"])
     return [Row("300 messages shown", shown, bound="<= 100 ms", met=shown.median <= 100)]
 
 

@@ -18,6 +18,7 @@ from measure import QUESTION
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
+from desktop_llm.app import SWITCH_SECONDS
 from desktop_llm.core.generation import GenerationRequest, Sampling
 from desktop_llm.core.messages import Message
 from desktop_llm.storage.paths import Folders
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("tokens", type=int)
     parser.add_argument("--long", action="store_true", help="Markdown, at a temperature")
     options = parser.parse_args()
+    sys.setswitchinterval(SWITCH_SECONDS)
     application = QApplication([])
     with tempfile.TemporaryDirectory() as folder:
         folders = Folders(Path(folder) / "data", Path(folder) / "cache")
@@ -48,6 +50,7 @@ def main() -> None:
         def request(messages: tuple[Message, ...]) -> GenerationRequest:
             sampling = Sampling(
                 temperature=0.7 if options.long else 0,
+                repeat_penalty=1.1 if options.long else 1.0,  # or it ends in a thousand stars
                 seed=1,
                 logit_bias=tuple((token, -100.0) for token in ENDS),
             )

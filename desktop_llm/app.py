@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from desktop_llm.ui.program import Program
 
 RESTART = 123  # the event loop's result
+SWITCH_SECONDS = 0.001  # that the window waits while another thread runs Python: usually 0.005
 UNSEEN_MILLISECONDS = 1000  # a window that is never painted, e.g. minimised, is furnished too
 
 
 def main(data_dir: Path | None = None) -> int:
+    sys.setswitchinterval(SWITCH_SECONDS)
     folders = resolve_folders(data_dir)
     settings = SettingsFile(folders.settings_file)
     lock = InstanceLock(folders.data)

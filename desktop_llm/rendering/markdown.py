@@ -81,37 +81,7 @@ Block = Paragraph | Heading | Code | Quote | Items | Table | Rule
 
 def parse(text: str) -> tuple[Block, ...]:
     """Every block of a text (CommonMark, tables and strikethrough of GitHub's dialect)."""
-    blocks, _ = _blocks(_parser().parse(text), 0, "")
-    return blocks
-
-
-class StreamingParser:
-    """Markdown that grows at its end: what is finished is parsed once.
-
-    A top-level block is finished when another begins after it; only the last one is parsed again.
-    Link definitions that come after their use, and lists that turn loose, show their final form
-    with the exact parse at the end (`finish`).
-    """
-
-    def __init__(self) -> None:
-        self._open = ""
-        self._text: list[str] = []
-
-    def feed(self, more: str) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
-        """Blocks newly finished, and those still open (they replace the open ones of before)."""
-        self._text.append(more)
-        self._open += more
-        tokens = _parser().parse(self._open)
-        starts = [at for at, token in enumerate(tokens) if token.level == 0 and token.map]
-        last = starts[-1] if starts else 0
-        finished, _ = _blocks(tokens[:last], 0, "")
-        if finished:
-            first_line = (tokens[last].map or [0])[0]
-            self._open = "\n".join(self._open.split("\n")[first_line:])
-        return finished, _blocks(tokens[last:], 0, "")[0]
-
-    def finish(self) -> tuple[Block, ...]:
-        return parse("".join(self._text))
+    return read_blocks(text)[1]
 
 
 def plain_text(spans: Sequence[Span]) -> str:
@@ -124,6 +94,16 @@ def _parser() -> "MarkdownIt":
 
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MOST_NESTED})
     return parser.enable(["table", "strikethrough"])
+
+
+def read_blocks(text: str) -> tuple["list[Token]", tuple[Block, ...]]:
+    """Markdown-it's tokens and the blocks they make, for who wants to know their lines."""
+    tokens = _parser().parse(text)
+    return tokens, blocks_of(tokens)
+
+
+def blocks_of(tokens: "Sequence[Token]") -> tuple[Block, ...]:
+    return _blocks(tokens, 0, "")[0]
 
 
 def _blocks(tokens: "Sequence[Token]", at: int, until: str) -> tuple[tuple[Block, ...], int]:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication
 from desktop_llm.core.settings import Theme
 from desktop_llm.rendering.highlight import highlight
 from desktop_llm.ui import theme
+from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.widgets.block_document import BlockDocument
 from desktop_llm.ui.widgets.message_bar import MessageAction
 from desktop_llm.ui.widgets.message_column import Entry
@@ -222,3 +223,63 @@ def test_a_double_click_takes_a_word(transcript, qtbot):
         pos=transcript._origin(0).toPoint() + QPoint(10, 10),
     )
     assert transcript.selected_text() == "alpha"
+
+
+LONG_TEXT = "\n\n".join(f"Paragraph {number} with **bold** words." for number in range(100))
+
+
+@pytest.fixture
+def elsewhere(qtbot, tokens):
+    """A transcript whose long Markdown is parsed on other threads."""
+    bridge = Bridge()
+    transcript = Transcript(tokens, None, bridge.run)
+    qtbot.addWidget(transcript)
+    transcript.resize(800, 500)
+    transcript.show()
+    yield transcript
+    bridge.close()
+
+
+def text_shown(transcript, index=0):
+    return transcript._column.document(index).toPlainText()
+
+
+def test_long_markdown_is_plain_until_it_is_parsed(elsewhere, qtbot):
+    elsewhere.show_entries([Entry(1, LONG_TEXT, False), Entry(2, "**short**", False)])
+    assert "**bold**" in text_shown(elsewhere)
+    assert text_shown(elsewhere, 1) == "short"
+    qtbot.waitUntil(lambda: "**bold**" not in text_shown(elsewhere))
+    assert text_shown(elsewhere).count("bold words") == 100
+    assert elsewhere.verticalScrollBar().value() == elsewhere.verticalScrollBar().maximum()
+
+
+def test_a_long_paragraph_streams_without_being_parsed_here(elsewhere, qtbot):
+    elsewhere.show_entries([Entry(1, "", False)])
+    text = "word *and* more " * 200
+    for at in range(0, len(text), 16):
+        elsewhere.stream(1, text[at : at + 16])
+    entry = elsewhere._column[0]
+    assert entry.stream.busy
+    assert entry.text == text
+    qtbot.waitUntil(lambda: text_shown(elsewhere).count("and") == 200, timeout=20_000)
+    elsewhere.finish(1, text)
+    qtbot.waitUntil(lambda: entry.blocks is not None)
+    assert "*" not in text_shown(elsewhere)
+
+
+def test_a_reply_that_ends_while_it_is_parsed_shows_all_of_it(elsewhere, qtbot):
+    elsewhere.show_entries([Entry(1, "", False)])
+    elsewhere.stream(1, "word *and* more " * 100)
+    elsewhere.stream(1, "the end")
+    elsewhere.finish(1, "word *and* more " * 100 + "the end")
+    qtbot.waitUntil(lambda: text_shown(elsewhere).endswith("the end"))
+    assert "*" not in text_shown(elsewhere)
+
+
+def test_the_theme_changes_while_a_long_paragraph_is_parsed(elsewhere, qtbot):
+    elsewhere.show_entries([Entry(1, "", False)])
+    elsewhere.stream(1, "short ")
+    elsewhere.stream(1, "word *and* more " * 100)
+    elsewhere.restyle(theme.load_tokens("dark"))
+    assert text_shown(elsewhere) == "short"
+    qtbot.waitUntil(lambda: text_shown(elsewhere).count("and") == 100)

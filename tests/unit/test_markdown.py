@@ -12,11 +12,11 @@ from desktop_llm.rendering.markdown import (
     Quote,
     Rule,
     Span,
-    StreamingParser,
     Table,
     parse,
     plain_text,
 )
+from desktop_llm.rendering.streaming import StreamingParser, joined
 
 SAMPLE = """# Sky 天空
 
@@ -85,7 +85,7 @@ def test_streamed_as_whole(size):
     for at in range(0, len(SAMPLE), size):
         finished, opened = parser.feed(SAMPLE[at : at + size])
         frozen += finished
-    assert frozen + opened == parse(SAMPLE) == parser.finish()
+    assert joined(frozen + opened) == parse(SAMPLE) == parser.finish()
 
 
 def test_deep_nesting_and_long_lines_end():
@@ -101,3 +101,21 @@ def test_any_text_is_parsed_and_the_stream_ends_exactly(text):
     for character in text:
         parser.feed(character)
     assert parser.finish() == parse(text)
+
+
+PIECES = [
+    "word", " ", "two words", "\n", "\n\n", "- ", "1. ", "2) ", "* ", "  ", "**", "*", "_", "`",
+    "```\n", "```py\n", "# ", "> ", "| a | b |\n|---|---|\n", "|", "---", "===", "~~", "&amp;",
+    "&", ";", "<", ">", "\\", "天空", "，", "😀", "1", ".", "    ", "\t", "=", "-", "+ ",
+]  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_at_every_moment_the_stream_shows_what_a_parse_would(pieces):
+    parser, frozen, text = StreamingParser(), (), ""
+    for piece in pieces:
+        text += piece
+        finished, opened = parser.feed(piece)
+        frozen += finished
+        assert joined(frozen + opened) == joined(parse(text)), text

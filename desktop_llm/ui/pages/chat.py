@@ -65,7 +65,7 @@ class ChatPage(QSplitter):
         self._lasting = False  # the fault that is shown is the program's
         self._list_wanted = False  # shown although the page is narrow
         self.sidebar = Sidebar(actions, self)
-        self.view = ConversationView(tokens, actions, CodeColours(bridge), self)
+        self.view = ConversationView(tokens, actions, CodeColours(bridge), bridge.run, self)
         self.composer = self.view.composer
         self.composer.set_icons(icon("arrow-up"), icon("stop"))
         self._gauge = TokenGauge(bridge, self.composer, self._measure, self)
@@ -311,6 +311,7 @@ class ChatPage(QSplitter):
                 self.view.transcript.add(entry_of(message))
         if asked.question.id not in present:
             self.composer.clear()
+            self._draft_timer.stop()  # the draft went with the question
         self.view.show_empty(False)
         self.view.transcript.stream(asked.reply.id, "")
         self.view.transcript.scroll_to_end()
@@ -334,7 +335,7 @@ class ChatPage(QSplitter):
         self._show_running()
         self.view.show_progress(None)
         if answer is None:
-            self._take_back()
+            self._take_back(number)
         elif self._branch and self._branch[-1].id == answer.reply.id:
             self._branch[-1] = answer.reply
             self.view.transcript.finish(answer.reply.id, answer.reply.text, note_of(answer.reply))
@@ -342,19 +343,20 @@ class ChatPage(QSplitter):
         self.show_fault(fault, retry=answer is not None)
         self._gauge.refresh()
 
-    def _take_back(self) -> None:
-        """The question was not kept, or stands in the draft again: show what is stored, and after
-        the draft what was written since.
+    def _take_back(self, number: int) -> None:
+        """The question was not kept, or was taken back: show what is stored, and in the composer
+        the question again, before what was written since.
         """
-        if self._chat is None or self.conversation is None:
+        if self._chat is None:
             return
-        chat, number, since = self._chat, self.conversation, self.composer.text()
+        chat, since = self._chat, self.composer.text()
+        kept = [message.text for message in self._branch if message.role is Role.USER]
 
         def show(opened: tuple[Conversation, list[StoredMessage]]) -> None:
+            stored = [message.text for message in opened[1] if message.role is Role.USER]
+            lost = kept[len(stored) :]
             self._opened(*opened, keep_fault=True)
-            draft = self.composer.text()
-            if since.strip() and since != draft:
-                self.composer.set_text(f"{draft}\n\n{since}" if draft else since)
+            self.composer.set_text("\n\n".join(text for text in (*lost, since) if text.strip()))
 
         self._bridge.run(lambda: chat.open(number), show, self.show_fault)
 

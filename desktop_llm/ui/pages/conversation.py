@@ -28,7 +28,7 @@ from desktop_llm.ui.widgets.composer import Composer
 from desktop_llm.ui.widgets.eliding import ElidingLabel
 from desktop_llm.ui.widgets.empty_state import EmptyState
 from desktop_llm.ui.widgets.inline_fault import InlineFault
-from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode
+from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode, Work
 from desktop_llm.ui.widgets.transcript import Transcript
 from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
@@ -46,6 +46,7 @@ class ConversationView(QFrame):
         tokens: Tokens,
         actions: Actions,
         colour_code: ColourCode,
+        work: Work,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -62,7 +63,7 @@ class ConversationView(QFrame):
         self.model_button.clicked.connect(self.model_wanted)
         self.more_button = self._tool("dots-three", _("More"))
         self.more_button.clicked.connect(self._show_more)
-        self.transcript = Transcript(tokens, colour_code, self)
+        self.transcript = Transcript(tokens, colour_code, work, self)
         self.transcript.setAccessibleName(_("Messages"))
         self.transcript.set_copy_code(icon("copy"), _("Copy code"))
         self.transcript.following_changed.connect(lambda _following: self._place_newest())

@@ -31,6 +31,7 @@ from desktop_llm.rendering.markdown import (
     Table,
     parse,
 )
+from desktop_llm.rendering.streaming import joined
 from desktop_llm.ui.theme import MONOSPACE, Tokens
 
 LINE_HEIGHT = 1.5  # times the size of the type, for reading
@@ -78,7 +79,7 @@ class BlockDocument(QTextDocument):
 
     def show_blocks(self, blocks: Sequence[Block]) -> None:
         """Exactly these; nothing is done where they are what is shown."""
-        if (*self._finished, *self._open) == tuple(blocks):
+        if joined((*self._finished, *self._open)) == tuple(blocks):
             self._freeze()
             return
         self.clear()
@@ -107,6 +108,11 @@ class BlockDocument(QTextDocument):
             del self._plain_code[waiting:]
         self._open = tuple(open_end)
         cursor.endEditBlock()
+
+    @property
+    def blocks(self) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+        """The finished ones and those of the open end."""
+        return tuple(self._finished), self._open
 
     def take_plain_code(self) -> list[PlacedCode]:
         """Finished code that nobody has coloured yet; each is given once."""

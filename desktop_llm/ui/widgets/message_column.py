@@ -1,18 +1,21 @@
 """Messages one below the other: which is where, which can be seen, and what they look like.
 
-A message is laid out when it is asked for; until then its height is an estimate. Heights are
-pixels from the top of the column.
+A message is laid out when it is asked for; until then its height is an estimate. Long Markdown is
+parsed elsewhere, and shown when that is done. Heights are pixels from the top of the column.
 """
 
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from PySide6.QtCore import QRectF
+from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QFont, QFontMetricsF
 
 from desktop_llm.rendering.highlight import Run
-from desktop_llm.rendering.markdown import StreamingParser, parse
+from desktop_llm.rendering.markdown import Block, Paragraph, Span, parse
+from desktop_llm.rendering.streaming import StreamingParser
 from desktop_llm.ui.theme import Tokens, reading_font
 from desktop_llm.ui.widgets.block_document import BlockDocument
 from desktop_llm.ui.widgets.message_bar import SIZE as BAR_HEIGHT
@@ -24,7 +27,21 @@ SPACING = 16  # between messages
 PADDING = 12  # inside a tinted card
 KEPT_DOCUMENTS = 60  # messages laid out beyond those seen
 
+LONG = 1500  # characters that are not parsed on the window's thread
+REST = 4  # times as long as parsing took, before a streaming reply is parsed again
+
 ColourCode = Callable[[str, str, Callable[[Sequence[Run]], None]], None]
+# Does the first elsewhere, then gives its result to the second on the window's thread.
+Work = Callable[[Callable[[], Any], Callable[[Any], object]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """A message that is being written."""
+
+    parser: StreamingParser = field(default_factory=StreamingParser)
+    waiting: str = ""  # not parsed yet
+    busy: bool = False  # it is being parsed elsewhere, or rests
 
 
 @dataclass(slots=True, eq=False)
@@ -36,8 +53,9 @@ class Entry:
     mine: bool  # the person's: plain text on a card
     note: str = ""
     speaker: str = ""  # for screen readers
+    blocks: tuple[Block, ...] | None = None  # of the text, once it is parsed
     document: BlockDocument | None = None
-    stream: StreamingParser | None = None
+    stream: Stream | None = None
     height: float = 0.0
     measured: bool = False  # `height` is exact for the width at hand
 
@@ -45,16 +63,27 @@ class Entry:
 class MessageColumn:
     """Tops grow with the index, so that a place is found by bisection."""
 
-    def __init__(self, tokens: Tokens, font: QFont, colour_code: ColourCode | None) -> None:
-        """`colour_code(code, language, then)` calls `then` with the runs, at once or later."""
+    def __init__(
+        self,
+        tokens: Tokens,
+        font: QFont,
+        colour_code: ColourCode | None = None,
+        work: Work | None = None,
+    ) -> None:
+        """`colour_code(code, language, then)` calls `then` with the runs, at once or later.
+        Without `work` everything is done at once.
+        """
         self._tokens = tokens
         self._font = font
         self._colour_code = colour_code
+        self._work = work
         self._room = 0.0
         self._entries: list[Entry] = []
         self._tops: list[float] = []
         self.height = 2.0 * MARGIN
-        self.on_coloured: Callable[[], object] = lambda: None
+        # Told of what came later: whether heights have changed, and the change itself, to be made.
+        self.on_grown: Callable[[Entry, bool], object] = lambda _entry, _changed: None
+        self.on_later: Callable[[Callable[[], None]], object] = lambda change: change()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -88,32 +117,60 @@ class MessageColumn:
         del self._entries[index:]
         self.place()
 
-    def stream(self, index: int, more: str) -> bool:
-        """Text at the end of a message that is being written; whether its height has changed."""
+    def stream(self, index: int, more: str) -> None:
+        """Text at the end of a message that is being written; `on_grown` tells when it shows."""
         entry = self._entries[index]
         if entry.stream is None:
-            entry.stream = StreamingParser()
+            entry.stream, entry.blocks = Stream(), None
             entry.document = self._new_document(entry)
             more, entry.text = entry.text + more, ""
         entry.text += more
+        entry.stream.waiting += more
+        self._take_in(entry, entry.stream)
+
+    def _take_in(self, entry: Entry, stream: Stream) -> None:
+        """Parse what waits, here or elsewhere, and show it."""
+        if stream.busy:
+            return
+        more, stream.waiting = stream.waiting, ""
+        if self._work is None or stream.parser.is_cheap(more):
+            self._extend(entry, *stream.parser.feed(more))
+            return
+        stream.busy = True
+        begun = time.perf_counter()
+
+        def show(found: tuple[tuple[Block, ...], tuple[Block, ...]]) -> None:
+            if entry.stream is stream:
+                self._extend(entry, *found)
+                rest = REST * (time.perf_counter() - begun)
+                QTimer.singleShot(round(1000 * rest), go_on)
+
+        def go_on() -> None:
+            stream.busy = False
+            if entry.stream is stream and stream.waiting:
+                self._take_in(entry, stream)
+
+        self._work(lambda: stream.parser.feed(more), show)
+
+    def _extend(
+        self, entry: Entry, finished: tuple[Block, ...], open_end: tuple[Block, ...]
+    ) -> None:
         assert entry.document is not None
-        entry.document.extend(*entry.stream.feed(more))
+        entry.document.extend(finished, open_end)
         self._colour(entry.document)
         before = entry.height
         self._measure(entry)
-        if entry.height == before:
-            return False
-        self.place()
-        return True
+        if entry.height != before:
+            self.place()
+        self.on_grown(entry, entry.height != before)
 
     def finish(self, index: int, text: str, note: str) -> None:
         """The message as it is stored, rendered exactly."""
         entry = self._entries[index]
-        entry.text, entry.note, entry.stream = text, note, None
-        document = self.document(index)
-        if not entry.mine:
-            document.show_blocks(parse(text))
-            self._colour(document)
+        entry.text, entry.note, entry.stream, entry.blocks = text, note, None, None
+        if entry.document is not None and not entry.mine:
+            self._show_parsed(entry, entry.document)
+        self.document(index)
         self._measure(entry)
         self.place()
 
@@ -121,27 +178,55 @@ class MessageColumn:
         """Another theme, font or width of the view: everything is laid out anew."""
         self._tokens, self._font, self._room = tokens, font, room
         for entry in self._entries:
-            entry.measured, entry.document = False, None
-            if entry.stream is not None:
-                entry.stream = None
-                self.stream(self.index_of(entry.key), "")
+            shown, entry.document, entry.measured = entry.document, None, False
+            if entry.stream is not None and shown is not None:
+                entry.document = self._new_document(entry)
+                entry.document.extend(*shown.blocks)
+                self._measure(entry)
         self._estimate()
         self.place()
 
     # --- layout --------------------------------------------------------------------------------
 
     def document(self, index: int) -> BlockDocument:
-        """A message laid out."""
+        """A message laid out; plain text as long as its Markdown is being parsed."""
         entry = self._entries[index]
         if entry.document is None:
-            entry.document = self._new_document(entry)
+            entry.document = document = self._new_document(entry)
             if entry.mine:
-                entry.document.show_text(entry.text)
-            else:
-                entry.document.show_markdown(entry.text)
-                self._colour(entry.document)
+                document.show_text(entry.text)
+            elif not self._show_parsed(entry, document):
+                document.show_blocks((Paragraph((Span(entry.text),)),))
             self._measure(entry)
         return entry.document
+
+    def _show_parsed(self, entry: Entry, document: BlockDocument) -> bool:
+        """Show the text's blocks; False where that will be done later."""
+        if entry.blocks is None and (self._work is None or len(entry.text) <= LONG):
+            entry.blocks = parse(entry.text)
+        if entry.blocks is not None:
+            document.show_blocks(entry.blocks)
+            self._colour(document)
+            return True
+        text = entry.text
+
+        def show(blocks: tuple[Block, ...]) -> None:
+            if entry.text != text or entry.stream is not None:
+                return
+            entry.blocks = blocks
+            if entry.document is document:
+                self.on_later(change)
+
+        def change() -> None:
+            assert entry.blocks is not None
+            document.show_blocks(entry.blocks)
+            self._colour(document)
+            self._measure(entry)
+            self.place()
+
+        assert self._work is not None
+        self._work(lambda: parse(text), show)
+        return False
 
     def forget_far(self, visible: range) -> None:
         """Documents far from what is seen are made again when they are needed."""
@@ -161,8 +246,7 @@ class MessageColumn:
         for placed in document.take_plain_code():
 
             def then(runs: Sequence[Run], at: int = placed.position) -> None:
-                document.colour(at, runs)
-                self.on_coloured()
+                self.on_later(lambda: document.colour(at, runs))
 
             self._colour_code(placed.code.text, placed.code.language, then)
 

@@ -31,6 +31,7 @@ from desktop_llm.ui.widgets.message_column import (
     ColourCode,
     Entry,
     MessageColumn,
+    Work,
 )
 from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
 from desktop_llm.ui.widgets.message_selection import MessageSelection, Position
@@ -50,12 +51,14 @@ class Transcript(QAbstractScrollArea):
         self,
         tokens: Tokens,
         colour_code: ColourCode | None = None,
+        work: Work | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._tokens = tokens
-        self._column = MessageColumn(tokens, self.font(), colour_code)
-        self._column.on_coloured = self.viewport().update
+        self._column = MessageColumn(tokens, self.font(), colour_code, work)
+        self._column.on_grown = self._grown
+        self._column.on_later = self._change_later
         self._selection = MessageSelection(self._column)
         self._following = True
         self._current: int | None = None  # the message the keyboard is at
@@ -108,12 +111,22 @@ class Transcript(QAbstractScrollArea):
 
     def stream(self, key: int, more: str) -> None:
         """Text at the end of a message that is being written."""
-        index = self._column.index_of(key)
-        if self._column.stream(index, more):
+        self._column.stream(self._column.index_of(key), more)
+
+    def _grown(self, entry: Entry, higher: bool) -> None:
+        if higher:
             self._adjust()
-        else:
-            around = self._card(index).toAlignedRect().adjusted(-RING, -RING, RING, RING)
-            self.viewport().update(around)
+            return
+        card = self._card(self._column.index_of(entry.key)).toAlignedRect()
+        self.viewport().update(card.adjusted(-RING, -RING, RING, RING))
+
+    def _change_later(self, change: Callable[[], None]) -> None:
+        """What took its time to be made is shown; the message at the upper edge stays there."""
+        place = self.view_position()
+        change()
+        self._adjust()
+        if place is not None:
+            self.restore_view(*place)
 
     def finish(self, key: int, text: str, note: str = "") -> None:
         """The message as it is stored, rendered exactly."""
