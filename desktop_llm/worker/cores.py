@@ -12,6 +12,7 @@ SLOWER = 1.3  # times the best known time of this thread count: something else w
 HOPELESS = 2.5  # times the best known time: a single token is enough to act on
 BETTER = 0.97  # of the time of the other thread count: worth the change
 TAKEN = 0.3  # of a core may be somebody else's for a thread to pay off on it
+LOOK = 16  # tokens between two looks at the cores, so that the last one is never old
 FIRST_GAP, LAST_GAP = 10, 320  # tokens between two tries of more threads
 DRIFT = 1.0015  # a window: the best time ages, since a longer context is slower
 
@@ -41,6 +42,19 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
         return granted / period_us if granted > 0 and period_us > 0 else None
     except (OSError, ValueError):
         return None
+
+
+def cores_wanted_by_others() -> int | None:
+    """Threads of the whole system that run or wait for a core at this moment, but this one.
+
+    One look says little: somebody may just have blinked. None where the system does not tell.
+    """
+    try:
+        stat = Path("/proc/stat").read_text()
+        running = int(stat.partition("\nprocs_running ")[2].split(None, 1)[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return max(0, running - 1)
 
 
 class FreeCores:
@@ -80,8 +94,9 @@ class ThreadController:
     llama.cpp's threads meet at a barrier after every operation and spin there: one thread that
     lost its core to another process holds up all. With a busy neighbour on one of two cores, two
     threads reach a third of the speed of one. So: when tokens become slower than this thread count
-    is known to be, one thread less is tried and kept if it is faster. While below the most, one
-    more is tried when a core looks free, ever less often as long as it does not help.
+    is known to be, and others use the cores, one thread less is tried and kept if it is faster.
+    While below the most, one more is tried when a core looks free, ever less often as long as it
+    does not help.
     """
 
     def __init__(self, most: int, free_cores: Callable[[], float | None]) -> None:
@@ -91,8 +106,23 @@ class ThreadController:
         self._best: dict[int, float] = {}  # seconds a token, the fastest median seen
         self._window: list[float] = []
         self._trial: tuple[int, float] | None = None  # thread count left behind, its time
+        self._free: float | None = None  # cores, as seen last
+        self._look_in = LOOK
         self._wait = 0  # tokens until the next try of more threads
         self._gap = FIRST_GAP
+
+    def begin(self, wanted_by_others: int | None) -> int:
+        """Before a reply: start below the most where others want the cores already. A token tried
+        with too many threads can take seconds.
+        """
+        if wanted_by_others is not None:
+            free = max(1, (os.cpu_count() or self.most) - wanted_by_others)
+            if free < self.threads:
+                self.threads = free
+                self._trial = None
+                self._window.clear()
+                self._wait = FIRST_GAP
+        return self.threads
 
     def note(self, seconds: float) -> int:
         """Take the time of one decoded token; return the threads to use for the next."""
@@ -100,6 +130,9 @@ class ThreadController:
             return 1
         self._window.append(seconds)
         self._wait -= 1
+        self._look_in -= 1
+        if self._look_in <= 0:
+            self._look()
         if len(self._window) < WINDOW and not self._hopeless(seconds):
             return self.threads
         now = sorted(self._window)[len(self._window) // 2]
@@ -123,16 +156,26 @@ class ThreadController:
         return known is not None and seconds > HOPELESS * known
 
     def _slow(self, now: float) -> bool:
-        """Slower than known; or, where nothing is known yet, others use the cores."""
+        """Slower than known, or nothing known yet; and it is others that use the cores."""
         known = self._best.get(self.threads)
-        if known is not None:
-            return now > SLOWER * known
-        free = self._free_cores()
-        return free is not None and free < self.threads - TAKEN
+        if known is not None and now <= SLOWER * known:
+            return False
+        free = self._look()
+        if free is None:
+            return known is not None
+        return free < self.threads - TAKEN
 
     def _core_free(self) -> bool:
-        free = self._free_cores()
+        free = self._look()
         return free is not None and free > self.threads + 1 - TAKEN
+
+    def _look(self) -> float | None:
+        """Free cores now, or as seen a moment ago."""
+        self._look_in = LOOK
+        now = self._free_cores()
+        if now is not None:
+            self._free = now
+        return self._free
 
     def _try(self, threads: int, now: float) -> None:
         self._trial = (self.threads, now)

@@ -14,7 +14,12 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions
-from desktop_llm.worker.cores import FreeCores, ThreadController, usable_cores
+from desktop_llm.worker.cores import (
+    FreeCores,
+    ThreadController,
+    cores_wanted_by_others,
+    usable_cores,
+)
 from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.llama import (
     DECODE_ABORTED,
@@ -36,7 +41,7 @@ from desktop_llm.worker.template import (
 SHOWN_FROM = 128  # tokens of a prompt; shorter ones are read before anybody could look
 SLOW_STEP = 2.0  # seconds for one step of a prompt
 LEAST_STEP = 64  # tokens
-EMIT_SECONDS = 0.02  # text is gathered for at most this long, except the first of a reply
+EMIT_SECONDS = 0.05  # text is gathered for at most this long, except the first of a reply
 
 Emit = Callable[[Event], None]
 
@@ -147,7 +152,9 @@ class Session:
 
     def generate(self, request: GenerationRequest, emit: Emit) -> Finished:
         """Make one reply; `emit` gets its text. Raises faults."""
+        looks = [cores_wanted_by_others()]
         prompt, template_fault = self._prompt(request.messages)
+        looks.append(cores_wanted_by_others())
         if not prompt:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         if len(prompt) >= self._model.context_length:
@@ -162,6 +169,8 @@ class Session:
         with contextlib.ExitStack() as stack:
             if request.sampling.grammar is not None:
                 stack.enter_context(self._guard.watch())
+            looks.append(cores_wanted_by_others())
+            self._controller.begin(min((look for look in looks if look is not None), default=None))
             reason, stats = self._reply(request, prompt, stops, emit)
         return Finished(reason, stats, template_fault)
 

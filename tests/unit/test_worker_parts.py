@@ -1,3 +1,7 @@
+import contextlib
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -6,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop_llm.core.messages import Message, Role
-from desktop_llm.worker.cores import FreeCores, ThreadController, usable_cores
+from desktop_llm.worker.cores import (
+    FreeCores,
+    ThreadController,
+    cores_wanted_by_others,
+    usable_cores,
+)
 from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.stops import StopScanner
 from desktop_llm.worker.template import Piece, TemplateError, TemplateRenderer, fallback_pieces
@@ -25,6 +34,15 @@ def test_stop_strings_are_found_whatever_the_token_boundaries(text, stops):
     end = min(cuts)  # the first stop string that is complete
     starts = [text[:end].find(stop) for stop in stops if stop in text[:end]]
     assert shown == text[: min(starts)]
+
+
+@contextlib.contextmanager
+def busy_processes(count: int):
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    yield
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 class Computer:
@@ -64,6 +82,24 @@ def test_a_reply_that_begins_under_contention_steps_down():
     computer = Computer()
     computer.seconds, computer.free = BUSY, 1.2
     assert computer.run(8) == 1
+
+
+def test_a_reply_starts_with_the_cores_that_are_free():
+    cores = os.cpu_count()
+    controller = ThreadController(cores, lambda: None)
+    assert controller.begin(None) == cores
+    assert controller.begin(0) == cores
+    assert controller.begin(1) == max(1, cores - 1)
+    assert controller.begin(10_000) == 1
+    assert controller.begin(0) == 1, "more are tried while it decodes"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+def test_what_others_want_is_seen():
+    with busy_processes(2):
+        deadline = time.monotonic() + 20
+        while (cores_wanted_by_others() or 0) < 2:
+            assert time.monotonic() < deadline
 
 
 def test_trials_that_do_not_pay_become_rare():
