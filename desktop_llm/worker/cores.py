@@ -44,17 +44,25 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
         return None
 
 
-def cores_wanted_by_others() -> int | None:
+def cores_wanted_by_others(looks: int = 4, pause: float = 0.002) -> int | None:
     """Threads of the whole system that run or wait for a core at this moment, but this one.
 
-    One look says little: somebody may just have blinked. None where the system does not tell.
+    The least of some looks (`pause` in seconds): who only blinks, wants no core. None where the
+    system does not tell.
     """
-    try:
-        stat = Path("/proc/stat").read_text()
-        running = int(stat.partition("\nprocs_running ")[2].split(None, 1)[0])
-    except (OSError, ValueError, IndexError):
-        return None
-    return max(0, running - 1)
+    least: int | None = None
+    for look in range(looks):
+        if look:
+            time.sleep(pause)
+        try:
+            stat = Path("/proc/stat").read_text()
+            running = int(stat.partition("\nprocs_running ")[2].split(None, 1)[0])
+        except (OSError, ValueError, IndexError):
+            return None
+        least = running - 1 if least is None else min(least, running - 1)
+        if least <= 0:
+            return 0
+    return least
 
 
 class FreeCores:

@@ -152,9 +152,7 @@ class Session:
 
     def generate(self, request: GenerationRequest, emit: Emit) -> Finished:
         """Make one reply; `emit` gets its text. Raises faults."""
-        looks = [cores_wanted_by_others()]
         prompt, template_fault = self._prompt(request.messages)
-        looks.append(cores_wanted_by_others())
         if not prompt:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         if len(prompt) >= self._model.context_length:
@@ -169,8 +167,7 @@ class Session:
         with contextlib.ExitStack() as stack:
             if request.sampling.grammar is not None:
                 stack.enter_context(self._guard.watch())
-            looks.append(cores_wanted_by_others())
-            self._controller.begin(min((look for look in looks if look is not None), default=None))
+            self._controller.begin(cores_wanted_by_others())
             reason, stats = self._reply(request, prompt, stops, emit)
         return Finished(reason, stats, template_fault)
 
