@@ -120,8 +120,17 @@ class _Inside:
 
 
 def _say(fault: DesktopLlmError, settings: SettingsFile) -> None:
+    """On the terminal; and in a window where there is none that anybody would look at."""
+    from PySide6.QtGui import QGuiApplication
+    from PySide6.QtWidgets import QMessageBox
+
     from desktop_llm.words import use_language
     from desktop_llm.words.faults import word_fault
 
     use_language(settings.current.language)
-    print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)  # noqa: T201
+    words = word_fault(fault)
+    print(f"desktop-llm: {words}", file=sys.stderr)  # noqa: T201
+    if QGuiApplication.platformName() != "offscreen" and not sys.stderr.isatty():
+        box = QMessageBox(QMessageBox.Icon.Warning, "desktop-llm", words.what)
+        box.setInformativeText(words.next_step)
+        box.exec()

@@ -7,7 +7,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.core.settings import Language
+from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.database import Database
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui.program import Program
@@ -53,6 +56,23 @@ def make_program(qtbot, tmp_path):
     for program in programs:
         if not program.bridge._closed:
             program.close()
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """Three conversations, the oldest first; returns their numbers."""
+    (tmp_path / "data").mkdir()
+    database = Database(tmp_path / "data" / "conversations.db")
+    store = Conversations(database)
+    numbers = []
+    for title, answer in (("Sky", "Blue light scatters."), ("合同翻译", "这是合同的译文。"),
+                          ("Code", "```python\nprint(1)\n```")):  # fmt: skip
+        number = store.create(title, "smollm2-135m-instruct").id
+        question = store.add(number, Role.USER, f"About {title}", parent=None)
+        store.add(number, Role.ASSISTANT, answer, parent=question.id, state=MessageState.COMPLETE)
+        numbers.append(number)
+    database.close()
+    return numbers
 
 
 def _toml(value: object) -> str:

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtWidgets import QApplication, QPushButton
 
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.services.bundle import Services
 from desktop_llm.storage.conversations import Conversations
@@ -256,3 +258,74 @@ def test_a_context_that_fits_is_offered_and_used(qtbot, make_program, monkeypatc
         offer.click()
     assert answered.args[0].state is MessageState.COMPLETE
     assert program._settings.current.context_length < 8192
+
+
+def test_the_last_conversation_that_was_asked_for_is_shown(qtbot, make_program, filled):
+    """Whatever order the database answers in."""
+    program = make_program()
+    page = opened(qtbot, program)
+    chat, gates = program.services.chat, {number: threading.Event() for number in filled}
+    read = chat.open
+
+    def slow(number):
+        gates[number].wait(20)
+        return read(number)
+
+    chat.open = slow
+    page.open(filled[0])
+    page.open(filled[1])
+    gates[filled[1]].set()
+    qtbot.waitUntil(lambda: page.conversation == filled[1])
+    gates[filled[0]].set()
+    page._bridge.drain()
+    QApplication.processEvents()
+    assert page.conversation == filled[1]
+    assert page.view.title.text() == chat.conversations()[1].title
+
+
+def test_a_question_on_its_way_does_not_follow_to_another_conversation(qtbot, make_program, filled):
+    program = make_program()
+    page = opened(qtbot, program)
+    page.open(filled[-1])
+    qtbot.waitUntil(lambda: page.conversation == filled[-1])
+    chat, gate = program.services.chat, threading.Event()
+    send = chat.send
+
+    def slow(*arguments):
+        gate.wait(20)
+        return send(*arguments)
+
+    chat.send = slow
+    page.composer.set_text("Name a colour.")
+    page.composer.button.click()
+    page.open(filled[0])
+    qtbot.waitUntil(lambda: page.conversation == filled[0])
+    assert page.composer.button.text() == "Send"
+    with qtbot.waitSignal(page.answered, timeout=REPLY):
+        gate.set()
+    assert page.conversation == filled[0]
+    assert page._branch[0].text == "About Sky"
+    assert len(chat.open(filled[-1])[1]) == 4
+
+
+def test_a_question_that_fails_while_another_conversation_is_shown_is_a_draft(
+    qtbot, make_program, filled
+):
+    program = make_program()
+    page = opened(qtbot, program)
+    page.open(filled[-1])
+    qtbot.waitUntil(lambda: page.conversation == filled[-1])
+    chat, gate = program.services.chat, threading.Event()
+
+    def fails(*_arguments):
+        gate.wait(20)
+        raise EnvironmentFault(FaultCode.DISK_FULL, path="/x")
+
+    chat.send = fails
+    page.composer.set_text("kept")
+    page.composer.button.click()
+    page.open(filled[0])
+    qtbot.waitUntil(lambda: page.conversation == filled[0])
+    gate.set()
+    qtbot.waitUntil(lambda: chat.open(filled[-1])[0].draft == "kept")
+    assert "full" in page.view.fault.text()

@@ -14,10 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.core.settings import OnClose
-from desktop_llm.storage.conversations import Conversations
-from desktop_llm.storage.database import Database
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.pages.about import AboutDialog
 from desktop_llm.ui.pages.backups import BackupsPage
@@ -27,23 +24,6 @@ from desktop_llm.ui.pages.welcome import WelcomePage
 from desktop_llm.ui.workspace import Page
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractScrollArea)
-
-
-@pytest.fixture
-def filled(tmp_path):
-    """Three conversations, the oldest first; returns their numbers."""
-    (tmp_path / "data").mkdir()
-    database = Database(tmp_path / "data" / "conversations.db")
-    store = Conversations(database)
-    numbers = []
-    for title, answer in (("Sky", "Blue light scatters."), ("合同翻译", "这是合同的译文。"),
-                          ("Code", "```python\nprint(1)\n```")):  # fmt: skip
-        number = store.create(title, "smollm2-135m-instruct").id
-        question = store.add(number, Role.USER, f"About {title}", parent=None)
-        store.add(number, Role.ASSISTANT, answer, parent=question.id, state=MessageState.COMPLETE)
-        numbers.append(number)
-    database.close()
-    return numbers
 
 
 def shown(qtbot, program, number):

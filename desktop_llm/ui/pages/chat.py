@@ -6,6 +6,7 @@ shown in the sidebar and in the conversation's view.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -60,7 +61,8 @@ class ChatPage(QSplitter):
         self._conversation: Conversation | None = None
         self._branch: list[StoredMessage] = []
         self._model = ""  # for a conversation that names none
-        self._starting = False
+        self._view = 0  # counts what is shown: what was asked for an older one comes too late
+        self._starting: int | None = None  # the view from which a question is on its way
         self.ways_out: Callable[[DesktopLlmError], list[FaultAction]] = lambda _fault: []
         self._lasting = False  # the fault that is shown is the program's
         self._list_wanted = False  # shown although the page is narrow
@@ -140,6 +142,7 @@ class ChatPage(QSplitter):
 
     def new_conversation(self) -> None:
         self.leave()
+        self._view += 1
         self._show(None, [])
         self.composer.set_text("")
         self.composer.setFocus()
@@ -151,9 +154,12 @@ class ChatPage(QSplitter):
         if self.width() < NARROW and self._list_wanted:
             self.toggle_list()
         self.leave()
-        chat = self._chat
+        self._view += 1
+        chat, view = self._chat, self._view
 
         def show(opened: tuple[Conversation, list[StoredMessage]]) -> None:
+            if view != self._view:
+                return
             self._opened(*opened)
             if isinstance(message, int):
                 self.view.transcript.restore_view(message, -24)
@@ -169,7 +175,7 @@ class ChatPage(QSplitter):
     def send(self, text: str) -> None:
         if self._chat is None or self._busy():
             return
-        chat, wanted = self._chat, self.conversation
+        chat, wanted, view = self._chat, self.conversation, self._view
         parent = self._branch[-1].id if self._branch else None
         model = "" if self._conversation is None else self._conversation.model
         self._begin()
@@ -178,7 +184,12 @@ class ChatPage(QSplitter):
             conversation = chat.conversation_for(wanted, model)
             return conversation, chat.send(conversation.id, text, parent)
 
-        self._bridge.run(begin, self._follow, self._send_failed)
+        def failed(fault: DesktopLlmError) -> None:
+            if view != self._view and wanted is not None:  # it no longer stands in the composer
+                self._bridge.run(lambda: chat.save_draft(wanted, text), on_failure=self.show_fault)
+            self._send_failed(view, fault)
+
+        self._bridge.run(begin, partial(self._follow, view), failed)
 
     def retry(self) -> None:
         """Another reply to the last question."""
@@ -190,7 +201,11 @@ class ChatPage(QSplitter):
         self._branch.pop()
         self.view.transcript.remove_from(reply.id)
         self._begin()
-        self._bridge.run(lambda: (conversation, chat.retry(reply)), self._follow, self._send_failed)
+        self._bridge.run(
+            lambda: (conversation, chat.retry(reply)),
+            partial(self._follow, self._view),
+            partial(self._send_failed, self._view),
+        )
 
     def stop(self) -> None:
         if self.conversation is not None:
@@ -284,19 +299,21 @@ class ChatPage(QSplitter):
     # --- a reply -------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._starting = True
+        self._starting = self._view
         self._show_running()
         self.show_fault(None)
 
-    def _follow(self, begun: tuple[Conversation, ReplyTask]) -> None:
+    def _follow(self, view: int, begun: tuple[Conversation, ReplyTask]) -> None:
         conversation, task = begun
-        self._starting = False
+        if self._starting == view:
+            self._starting = None
         self._replies.follow(conversation.id, task)
-        if self._conversation is None or self._conversation.id != conversation.id:
+        if view == self._view and self.conversation != conversation.id:
             self._conversation = conversation
 
-    def _send_failed(self, fault: DesktopLlmError) -> None:
-        self._starting = False
+    def _send_failed(self, view: int, fault: DesktopLlmError) -> None:
+        if self._starting == view:
+            self._starting = None
         self._show_running()
         self.show_fault(fault)
 
@@ -349,10 +366,12 @@ class ChatPage(QSplitter):
         """
         if self._chat is None:
             return
-        chat, since = self._chat, self.composer.text()
+        chat, view, since = self._chat, self._view, self.composer.text()
         kept = [message.text for message in self._branch if message.role is Role.USER]
 
         def show(opened: tuple[Conversation, list[StoredMessage]]) -> None:
+            if view != self._view:
+                return
             stored = [message.text for message in opened[1] if message.role is Role.USER]
             lost = kept[len(stored) :]
             self._opened(*opened, keep_fault=True)
@@ -379,10 +398,10 @@ class ChatPage(QSplitter):
     def _asking(self) -> bool:
         """What stands in the composer is on its way; it is a draft again when that fails."""
         live = self._replies.live(self.conversation)
-        return self._starting or (live is not None and live.reply is None)
+        return self._starting == self._view or (live is not None and live.reply is None)
 
     def _busy(self) -> bool:
-        return self._starting or self._replies.live(self.conversation) is not None
+        return self._starting == self._view or self._replies.live(self.conversation) is not None
 
     def _show_running(self) -> None:
         busy = self._busy()
