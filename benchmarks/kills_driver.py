@@ -31,9 +31,8 @@ def main() -> None:
     say("ready")
     worker: int | None = None
     for line in sys.stdin:
-        conversation = services.chat.conversation_for(None).id
         say("sending")
-        task = services.chat.send(conversation, json.loads(line), None)
+        task = services.chat.send(None, json.loads(line), None)
         for event in task.wait_events():
             if isinstance(event, TextDelta):
                 say("text", text=event.text)

@@ -49,7 +49,7 @@ def main() -> None:
         number = fill(folders, count)
         program = Program(application, folders, SettingsFile(folders.settings_file))
         page = program.workspace.chat
-        wait(lambda: page.ready and page.conversation is not None)
+        wait(lambda: page.ready and not page.shown.opening)
         painted: list[float] = []
         transcript = page.view.transcript
 
@@ -57,7 +57,7 @@ def main() -> None:
             transcript.viewport().repaint()
             painted.append(time.perf_counter())
 
-        page.opened.connect(shown)
+        page.shown.opened.connect(shown)
         clicked = time.perf_counter()
         page.open(number)
         wait_until_painted(painted)

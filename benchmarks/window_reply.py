@@ -72,7 +72,7 @@ def reply(program: Program, question: str) -> dict[str, float | int]:
     seen: list[float] = []
     ended: list[object] = []
     page._replies.grew.connect(lambda _number, _text: seen.append(time.perf_counter()))
-    page.answered.connect(ended.append)
+    page.shown.answered.connect(ended.append)
     gaps: list[float] = []
     last = time.perf_counter()
 

@@ -89,7 +89,7 @@ class Camera:
             if {"chat", "palette"} & set(scenes):
                 for question in QUESTIONS[self._language]:
                     ended: list[object] = []
-                    page.answered.connect(ended.append)
+                    page.shown.answered.connect(ended.append)
                     page.composer.set_text(question)
                     page.composer.button.click()
                     self._wait(lambda ended=ended: ended)

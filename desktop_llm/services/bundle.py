@@ -1,6 +1,7 @@
 """The services of one running program, opened and closed together."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from desktop_llm.core.settings import Settings
@@ -41,25 +42,35 @@ class Services:
         """
         folders.ensure()
         backups = Backups(folders.backups, folders.database)
-        database = Database(folders.database, lambda _path: backups.create("migration"))
-        conversations = Conversations(database)
-        conversations.mark_interrupted()
-        folders.models.mkdir(exist_ok=True, mode=0o700)
-        engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
-        models = ModelService(Library(folders), engine, folders.loading_model)
 
         def current() -> Settings:
             return settings.current
 
-        chat = ChatService(conversations, models, engine, current)
-        maintenance = Maintenance(folders, database, conversations, backups)
-        maintenance.start()
-        watch = ChangeWatch(folders.database, on_change, others=database.others_version)
+        with ExitStack() as opened:
+            database = Database(folders.database, lambda _path: backups.create("migration"))
+            opened.callback(database.close)
+            conversations = Conversations(database)
+            conversations.mark_interrupted()
+            folders.models.mkdir(exist_ok=True, mode=0o700)
+            engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
+            opened.callback(engine.close)
+            models = ModelService(Library(folders), engine, folders.loading_model)
+            chat = ChatService(conversations, models, engine, current)
+            maintenance = Maintenance(folders, database, conversations, backups)
+            maintenance.start()
+            opened.callback(maintenance.close)
+            watch = ChangeWatch(folders.database, on_change, others=database.others_version)
+            opened.pop_all()
         return cls(folders, database, engine, models, chat, backups, maintenance, watch)
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """End whatever runs; the database stays open for what is still to be kept."""
         self.watch.close()
         self.engine.close()
         self.maintenance.close()
         self.chat.close()
+
+    def close(self) -> None:
+        """May be called after `stop`, and again."""
+        self.stop()
         self.database.close()

@@ -46,7 +46,7 @@ FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
 
 
 class ChatService:
-    """Every method but `send`, `retry` and `running` blocks on the database."""
+    """Every method but `send` and `retry` blocks on the database."""
 
     def __init__(
         self,
@@ -60,12 +60,12 @@ class ChatService:
         self._engine = engine
         self._settings = settings
         self._lock = threading.Lock()
-        self._running: dict[int, ReplyTask] = {}
+        self._replies: set[_Reply] = set()  # that are being written
         self._unstored: dict[int, StoredMessage] = {}  # ended replies that are not on disk
-        self._threads: set[threading.Thread] = set()
 
-    def send(self, conversation: int, text: str, parent: int | None) -> ReplyTask:
-        """Ask `text` after message `parent`. The task ends with the finished reply.
+    def send(self, conversation: int | None, text: str, parent: int | None) -> ReplyTask:
+        """Ask `text` after message `parent`; None: in a new conversation. The task ends with the
+        finished reply.
 
         It fails where the question could not be kept, or is too long and stands in the draft again;
         any other fault of the model is the state and reason of the reply.
@@ -97,14 +97,6 @@ class ChatService:
 
         return self._start(reply.conversation, again)
 
-    def running(self, conversation: int) -> ReplyTask | None:
-        with self._lock:
-            return self._running.get(conversation)
-
-    def any_running(self) -> bool:
-        with self._lock:
-            return bool(self._running)
-
     def measure(self, conversation: int | None, text: str, model: str = "") -> TokenCount | None:
         """Tokens of the prompt that sending `text` would make. Blocks, and loads the model where
         that is not the one loaded; None for a file that crashed when it was loaded last.
@@ -117,12 +109,6 @@ class ChatService:
             self._models.load(wanted, self._options(), self._idle_seconds()).result()
         branch = [] if conversation is None else self._branch(conversation)
         return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text))).result()
-
-    def conversation_for(self, conversation: int | None, model: str = "") -> Conversation:
-        """The conversation, or a new one."""
-        if conversation is None:
-            return self._store.create(model=model)
-        return self._store.get(conversation)
 
     def conversations(self) -> list[Conversation]:
         return self._store.all()
@@ -147,8 +133,23 @@ class ChatService:
     def restore(self, conversation: int) -> None:
         self._store.restore(conversation)
 
-    def save_draft(self, conversation: int, text: str) -> None:
+    def restore_last(self) -> int | None:
+        """The conversation that was deleted last, which is there again; None: there is none."""
+        conversation = self._store.last_deleted()
+        if conversation is not None:
+            self._store.restore(conversation)
+        return conversation
+
+    def show_branch(self, conversation: int, leaf: int) -> None:
+        """From now on the branch that ends with this message is shown."""
+        self._store.show_branch(conversation, leaf)
+
+    def save_draft(self, conversation: int | None, text: str) -> None:
+        """None: what is written before there is a conversation for it."""
         self._store.save_draft(conversation, text)
+
+    def new_draft(self) -> str:
+        return self._store.new_draft()
 
     def store_again(self) -> None:
         """Write the replies that could not be written. Raises EnvironmentFault."""
@@ -160,11 +161,11 @@ class ChatService:
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
         with self._lock:
-            tasks, threads = list(self._running.values()), list(self._threads)
-        for task in tasks:
-            task.cancel()
-        for thread in threads:
-            thread.join()
+            replies = list(self._replies)
+        for reply in replies:
+            reply.task.cancel()
+        for reply in replies:
+            reply.thread.join()
         with suppress(EnvironmentFault):  # was said when it failed first
             self.store_again()
 
@@ -172,24 +173,23 @@ class ChatService:
 
     def _start(
         self,
-        conversation: int,
+        conversation: int | None,
         ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
         new_question: bool = False,
     ) -> ReplyTask:
         reply = _Reply(self, conversation, ask, new_question)
         with self._lock:
-            if conversation in self._running:
+            if conversation is not None and any(
+                other.conversation == conversation for other in self._replies
+            ):
                 raise ProgramFault(FaultCode.BUG, detail="a reply is already being written")
-            self._running[conversation] = reply.task
-            thread = threading.Thread(target=reply.run, name="chat-reply", daemon=True)
-            self._threads.add(thread)
-        thread.start()
+            self._replies.add(reply)
+        reply.thread.start()
         return reply.task
 
-    def _ended(self, conversation: int) -> None:
+    def _ended(self, reply: "_Reply") -> None:
         with self._lock:
-            self._running.pop(conversation, None)
-            self._threads.discard(threading.current_thread())
+            self._replies.discard(reply)
 
     def _options(self) -> LoadOptions:
         settings = self._settings()
@@ -241,41 +241,44 @@ class _Reply:
     def __init__(
         self,
         service: ChatService,
-        conversation: int,
+        conversation: int | None,
         ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
         new_question: bool,
     ) -> None:
         self._new_question = new_question
         self._service = service
-        self._conversation = conversation
         self._ask = ask
         self._lock = threading.Lock()
         self._engine_task: Task[Event, Any] | None = None
+        self.conversation = conversation  # None: a new one, until the question is kept
         self.task: ReplyTask = Task(on_cancel=self._cancel)
+        self.thread = threading.Thread(target=self._run, name="chat-reply", daemon=True)
 
-    def run(self) -> None:
+    def _run(self) -> None:
         try:
             answer = self._answer()
         except DesktopLlmError as fault:
-            self._service._ended(self._conversation)
+            self._service._ended(self)
             self.task.fail(fault)
         except Exception as error:
             logger.exception("a reply could not be kept")
-            self._service._ended(self._conversation)
+            self._service._ended(self)
             self.task.fail(ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}"))
         else:
-            self._service._ended(self._conversation)
+            self._service._ended(self)
             self.task.finish(answer)
 
     def _answer(self) -> Answered:
         store = self._service._store
-        wanted = store.get(self._conversation).model or self._service._settings().model
+        chosen = "" if self.conversation is None else store.get(self.conversation).model
+        wanted = chosen or self._service._settings().model
         name = wanted
         with suppress(EnvironmentFault):  # said below, when the question is safe
             name = self._service._models.find(wanted).name
         with suppress(EnvironmentFault):  # a question that cannot be stored either will say it
             self._service.store_again()
         question, reply = self._ask(name)
+        self.conversation = question.conversation
         self.task.post(Asked(question, reply))
         pieces: list[str] = []
         state, finish = MessageState.COMPLETE, ""
@@ -284,7 +287,7 @@ class _Reply:
         notice: DesktopLlmError | None = None
         try:
             self._load(wanted)
-            finished = self._generate(reply.id, pieces)
+            finished = self._generate(question, reply, pieces)
             stats, finish = finished.stats, finished.reason.value
             if finished.reason is FinishReason.CANCELLED:
                 state = MessageState.STOPPED
@@ -340,10 +343,12 @@ class _Reply:
                 self.task.post(event)
         task.result()
 
-    def _generate(self, reply: int, pieces: list[str]) -> Finished:
+    def _generate(
+        self, question: StoredMessage, reply: StoredMessage, pieces: list[str]
+    ) -> Finished:
         service = self._service
-        branch = service._branch(self._conversation)
-        prompt = service._prompt([stored for stored in branch if stored.id != reply])
+        branch = service._branch(question.conversation)
+        prompt = service._prompt([stored for stored in branch if stored.id != reply.id])
         news = threading.Event()
         task = self._watch(service._engine.generate(service.request(prompt)))
         task.set_wake(news.set)
@@ -363,7 +368,7 @@ class _Reply:
                 finished: Finished = task.result()
                 return finished
             if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
-                unsaved = not self._flush(reply, "".join(pieces))
+                unsaved = not self._flush(reply.id, "".join(pieces))
                 flushed = time.monotonic()
 
     def _flush(self, reply: int, text: str) -> bool:

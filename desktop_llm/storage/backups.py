@@ -24,7 +24,7 @@ KEPT_DAILY = 7
 PART = ".part"
 SALVAGED = f"salvaged{PART}"
 _STAMP = "%Y%m%d-%H%M%S-%f"
-_TABLES = ("conversations", "messages")
+_TABLES = ("conversations", "messages", "new_draft")
 _LOGS = ("-wal", "-journal")  # beside a database that was not closed
 
 

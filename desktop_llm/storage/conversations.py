@@ -55,20 +55,8 @@ class Conversations:
         self._database = database
 
     def create(self, title: str = "", model: str = "") -> Conversation:
-        title, now = clean_text(title), time.time()
-
-        def insert(connection: apsw.Connection) -> int:
-            number = _new_id(connection, "conversations")
-            connection.execute(
-                "INSERT INTO conversations (id, sequence, title, model, created, changed)"
-                " VALUES"
-                " (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
-                (number, title, model, now, now),
-            )
-            _index_title(connection, number, title)
-            return number
-
-        return self.get(self._database.write(insert))
+        title = clean_text(title)
+        return self.get(self._database.write(lambda to: _create(to, title, model)))
 
     def all(self, limit: int | None = None, offset: int = 0) -> list[Conversation]:
         """Those not deleted, the last changed first."""
@@ -114,9 +102,17 @@ class Conversations:
     def show_branch(self, conversation: int, leaf: int | None) -> None:
         self._execute("UPDATE conversations SET leaf = ? WHERE id = ?", (leaf, conversation))
 
-    def save_draft(self, conversation: int, text: str) -> None:
-        values = (clean_text(text), conversation)
-        self._execute("UPDATE conversations SET draft = ? WHERE id = ?", values, durable=False)
+    def save_draft(self, conversation: int | None, text: str) -> None:
+        """None: what is written before there is a conversation for it."""
+        text = clean_text(text)
+        if conversation is None:
+            self._execute("INSERT OR REPLACE INTO new_draft VALUES (0, ?)", (text,), durable=False)
+        else:
+            values = (text, conversation)
+            self._execute("UPDATE conversations SET draft = ? WHERE id = ?", values, durable=False)
+
+    def new_draft(self) -> str:
+        return "".join(text for (text,) in self._rows("SELECT text FROM new_draft", ()))
 
     def delete(self, conversation: int) -> None:
         """Put aside; `purge` ends it."""
@@ -125,6 +121,13 @@ class Conversations:
 
     def restore(self, conversation: int) -> None:
         self._execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (conversation,))
+
+    def last_deleted(self) -> int | None:
+        """What was put aside last and can still be restored."""
+        rows = self._rows(
+            "SELECT id FROM conversations WHERE deleted > 0 ORDER BY deleted DESC LIMIT 1", ()
+        )
+        return rows[0][0] if rows else None
 
     def purge(self, before: float) -> int:
         """Erase what was deleted before that time (seconds since the epoch)."""
@@ -224,24 +227,25 @@ class Conversations:
         return self.message(number)
 
     def ask(
-        self, conversation: int, text: str, parent: int | None, model: str
+        self, conversation: int | None, text: str, parent: int | None, model: str
     ) -> tuple[StoredMessage, StoredMessage]:
-        """A question and its empty reply in one durable transaction; the draft is done with."""
+        """A question and its empty reply in one durable transaction; the draft is done with.
+        None: in a new conversation.
+        """
 
         def insert(connection: apsw.Connection) -> tuple[int, int]:
+            if conversation is None:
+                number = _create(connection, "", "")
+                connection.execute("DELETE FROM new_draft")
+            else:
+                number = conversation
+                connection.execute("UPDATE conversations SET draft = '' WHERE id = ?", (number,))
             question = _insert(
-                connection, conversation, Role.USER, text, parent, MessageState.COMPLETE, ""
+                connection, number, Role.USER, text, parent, MessageState.COMPLETE, ""
             )
             reply = _insert(
-                connection,
-                conversation,
-                Role.ASSISTANT,
-                "",
-                question,
-                MessageState.STREAMING,
-                model,
+                connection, number, Role.ASSISTANT, "", question, MessageState.STREAMING, model
             )
-            connection.execute("UPDATE conversations SET draft = '' WHERE id = ?", (conversation,))
             return question, reply
 
         question, reply = self._database.write(insert)
@@ -309,6 +313,17 @@ class Conversations:
             connection.execute(sql, values)
 
         self._database.write(change, durable=durable)
+
+
+def _create(connection: apsw.Connection, title: str, model: str) -> int:
+    number, now = _new_id(connection, "conversations"), time.time()
+    connection.execute(
+        "INSERT INTO conversations (id, sequence, title, model, created, changed)"
+        " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
+        (number, title, model, now, now),
+    )
+    _index_title(connection, number, title)
+    return number
 
 
 def _insert(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.storage.disk import FULL, disk_fault, is_full
 from desktop_llm.storage.migrations import MIGRATIONS
 
@@ -42,6 +42,7 @@ class Database:
         self._lock = threading.Lock()
         self._readers: list[apsw.Connection] = []
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
         with faults_of(path):
             self._writer = _open(path, before_migration)
         self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
@@ -70,8 +71,10 @@ class Database:
         return int(self._on_writer(lambda: _value(self._writer, "PRAGMA data_version")))
 
     def close(self) -> None:
-        """Everything asked for is written first."""
-        self._jobs.put(None)
+        """Everything asked for is written first; what is asked for later is refused."""
+        with self._lock:
+            self._closed = True
+            self._jobs.put(None)
         self._thread.join()
         with self._lock:
             for reader in self._readers:
@@ -90,7 +93,10 @@ class Database:
             except BaseException as error:  # noqa: BLE001  # raised where the caller waits
                 future.set_exception(error)
 
-        self._jobs.put(job)
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._jobs.put(job)
         return future.result()
 
     def _serve(self) -> None:
@@ -98,6 +104,8 @@ class Database:
             job()
 
     def _reader(self) -> apsw.Connection:
+        if self._closed:
+            raise _closed()
         connection: apsw.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -106,6 +114,10 @@ class Database:
             with self._lock:
                 self._readers.append(connection)
         return connection
+
+
+def _closed() -> ProgramFault:
+    return ProgramFault(FaultCode.BUG, detail="the database is closed")
 
 
 @contextmanager

@@ -49,7 +49,13 @@ INSERT INTO message_text (message_text) VALUES ('optimize');
 INSERT INTO title_text (title_text) VALUES ('optimize');
 """
 
+# What is written before there is a conversation for it: one row, of id 0.
+_NEW_DRAFT = """
+CREATE TABLE new_draft (id INTEGER PRIMARY KEY CHECK (id = 0), text TEXT NOT NULL);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
+    ("new draft", _NEW_DRAFT),
 )

@@ -32,6 +32,10 @@ class Command(Enum):
     SEARCH = Declared(noted("Search conversations"), Group.CHAT, "magnifying-glass", ("Ctrl+F",))
     RENAME = Declared(noted("Rename conversation"), Group.CHAT, "pencil-simple", ("F2",))
     DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash", ("Ctrl+Shift+Backspace",))
+    RESTORE = Declared(
+        noted("Restore the last deleted conversation"), Group.CHAT, "arrow-counter-clockwise",
+        ("Ctrl+Shift+T",),
+    )  # fmt: skip
     PREVIOUS = Declared(noted("Previous conversation"), Group.CHAT, "caret-up", ("Alt+Up",))
     NEXT = Declared(noted("Next conversation"), Group.CHAT, "caret-down", ("Alt+Down",))
     STOP = Declared(noted("Stop the reply"), Group.CHAT, "stop", ("Ctrl+.",))

@@ -66,18 +66,26 @@ class Bridge(QObject):
         on_event: Callable[[Any], object],
         on_success: Callable[[T], object],
         on_failure: Callable[[DesktopLlmError], object],
-    ) -> None:
-        """Hand a task's events to the window's thread, those of 33 ms together."""
+    ) -> Callable[[], None]:
+        """Hand a task's events to the window's thread, those of 33 ms together. Returns what
+        hands over at once whatever waits.
+        """
         timer = QTimer(self)
         timer.setSingleShot(True)
         timer.setInterval(COALESCE_MILLISECONDS)
 
+        ended = False
+
         def drain() -> None:
+            nonlocal ended
+            if ended:
+                return
             done = task.done
             for event in task.take_events():
                 on_event(event)
             if not done:
                 return
+            ended = True
             timer.deleteLater()
             try:
                 result = task.result()
@@ -86,8 +94,13 @@ class Bridge(QObject):
             else:
                 on_success(result)
 
+        def wake() -> None:
+            if not ended:
+                timer.start()
+
         timer.timeout.connect(drain)
-        task.set_wake(lambda: self.post(timer.start))
+        task.set_wake(lambda: self.post(wake))
+        return drain
 
     def drain(self) -> None:
         """Wait for the work that was given so far. Not on the window's thread."""

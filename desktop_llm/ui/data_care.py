@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl
+from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from desktop_llm.core.conversations import Backup
@@ -13,6 +13,7 @@ from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.storage.paths import Folders
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.pages.conversation import FaultAction
+from desktop_llm.ui.widgets.busy import Busy
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, counted
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from desktop_llm.ui.pages.backups import BackupsPage
 
 # Closes the services, does the work, opens them again unless it gives `STAY_CLOSED`; then the last.
-WithServicesClosed = Callable[[Callable[[], object], Callable[[], object]], None]
+# False: something else is at it.
+WithServicesClosed = Callable[[Callable[[], object], Callable[[], object]], bool]
+PATIENCE = 400  # milliseconds before a word about what takes long
 STAY_CLOSED = object()
 
 
@@ -40,6 +43,7 @@ class DataCare(QObject):
     ) -> None:
         super().__init__(workspace)
         self._backups_page: BackupsPage | None = None
+        self._stop = threading.Event()  # of a move
         self._restart = restart
         self._settings = settings
         self._services = services
@@ -83,7 +87,7 @@ class DataCare(QObject):
             self._workspace.toasts.show(_("The backup is restored."))
             self.list_backups()
 
-        self._with_services_closed(lambda: self._backups().restore(backup), restored)
+        self._alone(lambda: self._backups().restore(backup), restored)
 
     def _restore_newest(self) -> None:
         def restore() -> None:
@@ -93,9 +97,7 @@ class DataCare(QObject):
                 raise EnvironmentFault(FaultCode.NO_BACKUP, path=path)
             self._backups().restore(sound[0], "damaged")
 
-        self._with_services_closed(
-            restore, lambda: self._workspace.toasts.show(_("The backup is restored."))
-        )
+        self._alone(restore, lambda: self._workspace.toasts.show(_("The backup is restored.")))
 
     def _salvage(self) -> None:
         saved = 0
@@ -108,13 +110,27 @@ class DataCare(QObject):
             words = counted("{number} message is saved.", "{number} messages are saved.", saved)
             self._workspace.toasts.show(words)
 
-        self._with_services_closed(save, tell)
+        self._alone(save, tell)
+
+    def _alone(self, work: Callable[[], object], then: Callable[[], object]) -> None:
+        """With the services closed, and a word about it where it takes long."""
+        busy = Busy(self._workspace, _("Your conversations are being read …"), after=PATIENCE)
+
+        def job() -> None:
+            try:
+                work()
+            finally:
+                self._bridge.post(busy.end)
+
+        if not self._with_services_closed(job, then):
+            busy.end()
 
     def choose_folder(self) -> None:
         """Where the data folder is to be moved."""
         from PySide6.QtWidgets import QFileDialog
 
         dialog = QFileDialog(self._workspace, _("An empty folder for your data"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(lambda name: self.move_folder(Path(name)))
@@ -123,9 +139,9 @@ class DataCare(QObject):
     def move_folder(self, target: Path) -> None:
         """Everything is copied and checked; then the program starts again in the new folder."""
         from desktop_llm.storage.relocation import Relocation
-        from desktop_llm.ui.widgets.busy import Busy
 
-        relocation, stop = Relocation(self._folders()), threading.Event()
+        relocation, stop = Relocation(self._folders()), self._stop
+        stop.clear()
 
         def move(_checked: None) -> None:
             busy = Busy(self._workspace, _("Your data is being moved …"), _("Cancel"))
@@ -147,15 +163,21 @@ class DataCare(QObject):
                 else:
                     self._restart()
 
-            self._with_services_closed(work, moved)
+            if not self._with_services_closed(work, moved):
+                busy.end()
 
         self._bridge.run(lambda: relocation.check(target), move, self._show_fault)
+
+    def cancel(self) -> None:
+        """End a move early: the program is being closed."""
+        self._stop.set()
 
     def save_diagnostics(self) -> None:
         """Where the person says; also where the services cannot be opened."""
         from PySide6.QtWidgets import QFileDialog
 
         dialog = QFileDialog(self._workspace, _("Save diagnostics"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter(_("Text (*.txt)"))
         dialog.selectFile("desktop-llm-diagnostics.txt")

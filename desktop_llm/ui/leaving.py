@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon, QWidget
 
 from desktop_llm.core.settings import OnClose
 from desktop_llm.ui.close_question import CloseQuestion
@@ -19,9 +19,13 @@ class Leaving(QObject):
         choice: Callable[[], OnClose],
         remember: Callable[[OnClose], object],
         leave: Callable[[], object],
+        parent: QWidget,
     ) -> None:
-        """`leave` ends the program, once the window has closed for good."""
-        super().__init__(window)
+        """`leave` ends the program, once the window has closed for good; `parent` is what stands
+        in the window.
+        """
+        super().__init__(parent)
+        self._parent = parent
         self._window = window
         self._running = running
         self._choice = choice
@@ -70,7 +74,7 @@ class Leaving(QObject):
             return False
         if self._tray is None:
             self._tray = QSystemTrayIcon(self._window.windowIcon(), self)
-            menu = QMenu(self._window)
+            menu = QMenu(self._parent)
             menu.addAction(_("Show the window"), self._come_back)
             menu.addAction(_("Quit"), self.quit)
             self._tray.setContextMenu(menu)

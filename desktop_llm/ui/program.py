@@ -4,7 +4,9 @@ into effect, the window built anew for another language.
 What the first picture of the window does not need is imported when it is first used.
 """
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from PySide6.QtCore import QObject, QSettings, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QWidget
 
-from desktop_llm.core.errors import DesktopLlmError, FaultCode
+from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
 from desktop_llm.core.settings import Language, Settings, Theme, valid
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
@@ -21,6 +23,7 @@ from desktop_llm.ui import theme
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
+from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
@@ -31,6 +34,9 @@ from desktop_llm.words import _, use_language
 
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import Services
+
+
+logger = logging.getLogger(__name__)
 
 
 class Program(QObject):
@@ -55,9 +61,14 @@ class Program(QObject):
         self._on_quit = on_quit
         self._on_restart = on_restart
         self._failed = False  # the services could not be opened, and it is said
-        self.services: Services | None = None
+        self._working = False  # the services are being opened or closed, or the window made anew
+        self._language_waits = False  # for the end of that
+        self._wanted: int | None = None  # the conversation to show first
+        self._held: Services | None = None  # that are open
+        self.services: Services | None = None  # that may be used
         self.bridge = Bridge()
         self.replies = Replies(self.bridge)
+        self.drafts = Drafts(self.bridge)
         self.window = window or MainWindow(self._state())
         self.workspace = self._furnish()
         for fault in (settings.fault, folders.fault):
@@ -69,88 +80,137 @@ class Program(QObject):
         self.open_services(folders)
 
     def close(self) -> None:
-        self.workspace.chat.leave()
+        if (page := self.workspace.made(Page.SETTINGS)) is not None:
+            page.flush()  # type: ignore[attr-defined]  # made by `_settings_page`
+        self.workspace.chat.shown.leave()
         self.workspace.keep_state()
         self.window.close_guard = lambda: True
         self.window.close()
+        self._data_care.cancel()
+        if self.services is not None:
+            self.services.stop()  # also what the work below waits for
         self._work_bridge.close()
         self.bridge.close()
-        if self.services is not None:
-            self.services.close()
+        if (services := self._held) is not None:
+            services.stop()
+            self.replies.drain()
+            with suppress(DesktopLlmError):  # was said when it failed first
+                self.drafts.write()
+            services.database.close()
+        self.window.deleteLater()
 
     # --- services ------------------------------------------------------------------------------
 
     def open_services(self, folders: Folders) -> None:
+        if self._working:
+            return
+        self._working = True
         self._folders = folders
+        self.bridge.run(self._open, self._opened, self._open_failed)
 
-        def opened(services: "Services") -> None:
-            self._opened(services)
-            if self._failed:
-                self._failed = False
-                self.workspace.chat.show_fault(None)
-
-        self.bridge.run(self._open, opened, self._open_failed)
-
-    def with_services_closed(self, work: Callable[[], object], then: Callable[[], object]) -> None:
+    def with_services_closed(self, work: Callable[[], object], then: Callable[[], object]) -> bool:
         """Close them, do `work` off the window's thread, and open them again, also where it
-        failed, unless it gives `STAY_CLOSED`; `then` where it did not fail.
+        failed, unless it gives `STAY_CLOSED`; `then` where it did not fail. False: not now,
+        something else is at it.
         """
+        if self._working:
+            return False
+        self._working = True
         services, self.services = self.services, None
-        conversation = self.workspace.chat.conversation
-        self.workspace.chat.pause()
-        bridge = self._work_bridge
+        page, bridge = self.workspace.chat, self._work_bridge
+        conversation = self._shown_conversation()
+        page.pause()
+
+        def stop() -> None:
+            if services is not None:
+                services.stop()
+            bridge.drain()  # what is on its way to the database
+
+        def stopped(_nothing: None) -> None:
+            self.replies.drain()
+            self.bridge.run(job, done, self._open_failed)
 
         def job() -> tuple[DesktopLlmError | None, bool]:
-            bridge.drain()  # what is on its way to the database
-            if services is not None:
-                services.close()
-            fault, stay_closed = None, False
+            fault: DesktopLlmError | None = None
+            stay_closed = False
             try:
+                self.drafts.write()  # or nothing is done: they would not be in the next database
+                self._close_database()
                 stay_closed = work() is STAY_CLOSED
             except DesktopLlmError as error:
                 fault = error
+            except Exception as error:
+                logger.exception("work with the services closed failed")
+                fault = ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}")
             finally:
+                self._close_database()
                 if not stay_closed:
                     self._open()
             return fault, stay_closed
 
-        def opened(result: tuple[DesktopLlmError | None, bool]) -> None:
+        def done(result: tuple[DesktopLlmError | None, bool]) -> None:
             fault, stay_closed = result
             if not stay_closed:
-                assert self.services is not None
-                self._opened(self.services, conversation)
+                assert self._held is not None
+                self._opened(self._held, conversation)
             if fault is None:
                 then()
             else:
                 self.workspace.chat.show_fault(fault, lasting=True)
 
-        self.bridge.run(job, opened, self._open_failed)
+        self.bridge.run(stop, stopped, self._open_failed)
+        return True
 
     def _open(self) -> "Services":
-        """Kept at once: a window closed meanwhile still has to close them."""
+        """Held at once: a window closed meanwhile still has to close them."""
         from desktop_llm.services.bundle import Services
 
         def changed() -> None:
-            self.bridge.post(lambda: self.workspace.chat.refresh())
+            self.bridge.post(lambda: self.workspace.chat.list.refresh())
 
-        self.services = Services.open(self._folders, self._settings, changed)
-        return self.services
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+        self._held = Services.open(self._folders, self._settings, changed)
+        return self._held
+
+    def _close_database(self) -> None:
+        self.drafts.pause()
+        if self._held is not None:
+            self._held.database.close()
+            self._held = None
 
     def _opened(self, services: "Services", conversation: int | None = None) -> None:
+        self.services = services
         if conversation is None:
-            kept = self._state().value("conversation")
-            conversation = (
-                int(kept) if isinstance(kept, int | str) and str(kept).isdigit() else None
-            )
+            kept = str(self._state().value("conversation"))
+            conversation = int(kept) if kept.isdigit() else None
+        if self._failed:
+            self._failed = False
+            self.workspace.chat.show_fault(None)
+        self._wanted = conversation
         self.workspace.start(services.chat, conversation)
         self._model_care.start()
+        self._end_work()
+
+    def _shown_conversation(self) -> int | None:
+        """0: a new one; None: the newest."""
+        page = self.workspace.chat
+        return (page.conversation or 0) if page.ready else self._wanted
 
     def _open_failed(self, fault: DesktopLlmError) -> None:
         self._failed = True
+        self._end_work()
         self.workspace.show_page(Page.CHAT)
         actions = self._data_care.ways_out() if fault.code is FaultCode.DATABASE_DAMAGED else []
         retry = (_("Try again"), partial(self.open_services, self._folders))
         self.workspace.chat.show_fault(fault, actions=actions or [retry], lasting=True)
+
+    def _end_work(self) -> None:
+        self._working = False
+        if self._language_waits:
+            self._language_waits = False
+            QTimer.singleShot(0, self, self._furnish_again)
 
     # --- the window ----------------------------------------------------------------------------
 
@@ -167,6 +227,7 @@ class Program(QObject):
             self.window,
             bridge,
             self.replies,
+            self.drafts,
             tokens,
             self._state(),
             {
@@ -200,6 +261,7 @@ class Program(QObject):
             lambda: self._settings.current.on_close,
             lambda choice: self.change("on_close", choice),
             self._on_quit,
+            workspace,
         )
         workspace.chat.ways_out = self._ways_out
         self._declare(workspace)
@@ -222,16 +284,29 @@ class Program(QObject):
 
     def _furnish_again(self) -> None:
         """For another language: every word is made when a widget is."""
+        if self._working:
+            self._language_waits = True
+            return
         old, bridge = self.workspace, self._work_bridge
-        page, conversation = old.page, old.chat.conversation
-        old.chat.leave()
+        if (page := old.made(Page.SETTINGS)) is not None:
+            page.flush()  # type: ignore[attr-defined]  # made by `_settings_page`
+        shown, conversation = old.page, self._shown_conversation()
+        waiting = old.chat.shown.retire()
         old.keep_state()
         bridge.retire()
         self.workspace = self._furnish()  # the old one goes with its place in the window
-        if self.services is not None:
-            self.workspace.start(self.services.chat, conversation)
+        self.workspace.show_page(shown)
+        if (services := self.services) is None:
+            self.open_services(self._folders)  # to say again why that fails
+            return
+        self._working = True
+
+        def start(_nothing: None) -> None:
+            self.workspace.start(services.chat, conversation, waiting)
             self._model_care.start()
-        self.workspace.show_page(page)
+            self._end_work()
+
+        self.bridge.run(bridge.drain, start)  # what was on its way is read then
 
     def _page_shown(self, page: Page) -> None:
         if page is Page.BACKUPS:
@@ -281,7 +356,9 @@ class Program(QObject):
         before = self._settings.current
         kind = type(getattr(before, name))  # Qt gives an enumeration back as its text
         current = self._settings.set(**{name: kind(value)})
-        self.bridge.run(self._settings.save, on_failure=self.workspace.chat.show_fault)
+        self.bridge.run(
+            self._settings.save, on_failure=lambda fault: self.workspace.chat.show_fault(fault)
+        )
         if (page := self.workspace.made(Page.SETTINGS)) is not None:
             page.take(current)  # type: ignore[attr-defined]  # made by `_settings_page`
         if name in ("theme", "font_size") and current != before:

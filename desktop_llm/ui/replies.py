@@ -4,79 +4,117 @@ The one place that takes a reply's events; pages show what this says. It outlive
 built anew for another language.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.replies import Answered, Asked, ChatEvent, ReplyTask
 from desktop_llm.ui.bridge import Bridge
 
+if TYPE_CHECKING:
+    from desktop_llm.services.chat import ChatService
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Live:
-    """One of them: the reply's number once the question is kept, and its text so far."""
+    """One of them."""
 
     task: ReplyTask
-    reply: int | None = None
-    text: str = ""
+    conversation: int | None  # None: a new one, until the question is kept
+    question: str = ""  # that it answers; empty for another reply to one that is kept
+    replaces: int | None = None  # the reply whose place it takes
+    asked: Asked | None = None  # the question is kept
+    text: str = ""  # so far
     progress: LoadProgress | PromptProgress | None = None
+    since: str = ""  # left in the composer before the question was kept
+    drain: Callable[[], None] = lambda: None
+
+    @property
+    def reply(self) -> int | None:
+        return None if self.asked is None else self.asked.reply.id
+
+    @property
+    def on_its_way(self) -> bool:
+        """The question is not kept yet: it is a draft again when that fails."""
+        return bool(self.question) and self.asked is None
 
 
 class Replies(QObject):
-    """Signals carry the conversation first."""
+    """Signals carry the `Live` first."""
 
-    asked = Signal(int, object)  # `Asked`: question and empty reply are on disk
-    grew = Signal(int, str)  # more text
-    progressed = Signal(int, object)  # `LoadProgress` or `PromptProgress`; None: text comes
-    ended = Signal(int, object, object)  # `Answered` or None, fault or None
+    asked = Signal(object)  # question and empty reply are on disk
+    grew = Signal(object, str)  # more text
+    progressed = Signal(object)  # `progress` is another; None: text comes
+    ended = Signal(object, object, object)  # `Answered` or None, fault or None
 
     def __init__(self, bridge: Bridge, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
-        self._live: dict[int, Live] = {}
+        self._live: list[Live] = []
 
     def __len__(self) -> int:
         return len(self._live)
 
+    def __contains__(self, live: Live) -> bool:
+        return live in self._live
+
     def live(self, conversation: int | None) -> Live | None:
-        return None if conversation is None else self._live.get(conversation)
+        """That of a conversation."""
+        found = (live for live in self._live if live.conversation == conversation)
+        return None if conversation is None else next(found, None)
 
-    def follow(self, conversation: int, task: ReplyTask) -> None:
-        self._live[conversation] = Live(task)
-        self._bridge.follow(
-            task,
-            lambda event: self._event(conversation, event),
-            lambda answer: self._end(
-                conversation, answer, answer.unstored or answer.fault or answer.notice
-            ),
-            lambda fault: self._end(conversation, None, fault),
-        )
+    def send(
+        self, chat: "ChatService", conversation: int | None, text: str, parent: int | None
+    ) -> Live:
+        """Ask; None: in a new conversation. Raises DesktopLlmError where it is refused at once."""
+        task = chat.send(conversation, text, parent)
+        return self._follow(Live(task, conversation, question=text))
 
-    def stop(self, conversation: int | None = None) -> None:
-        """That one, or all."""
-        for number, live in self._live.items():
-            if conversation in (None, number):
+    def retry(self, chat: "ChatService", reply: StoredMessage) -> Live:
+        """Make another reply in the place of that one."""
+        return self._follow(Live(chat.retry(reply), reply.conversation, replaces=reply.id))
+
+    def stop(self, conversation: int) -> None:
+        for live in self._live:
+            if live.conversation == conversation:
                 live.task.cancel()
 
-    def _event(self, conversation: int, event: ChatEvent) -> None:
-        live = self._live[conversation]
+    def drain(self) -> None:
+        """Take now whatever has happened, without waiting for the event loop."""
+        for live in list(self._live):
+            live.drain()
+
+    def _follow(self, live: Live) -> Live:
+        self._live.append(live)
+        live.drain = self._bridge.follow(
+            live.task,
+            lambda event: self._event(live, event),
+            lambda answer: self._end(
+                live, answer, answer.unstored or answer.fault or answer.notice
+            ),
+            lambda fault: self._end(live, None, fault),
+        )
+        return live
+
+    def _event(self, live: Live, event: ChatEvent) -> None:
         if isinstance(event, Asked):
-            live.reply = event.reply.id
-            self.asked.emit(conversation, event)
+            live.asked, live.conversation = event, event.question.conversation
+            self.asked.emit(live)
         elif isinstance(event, TextDelta):
             if live.progress is not None:
                 live.progress = None
-                self.progressed.emit(conversation, None)
+                self.progressed.emit(live)
             live.text += event.text
-            self.grew.emit(conversation, event.text)
+            self.grew.emit(live, event.text)
         else:
             live.progress = event
-            self.progressed.emit(conversation, event)
+            self.progressed.emit(live)
 
-    def _end(
-        self, conversation: int, answer: Answered | None, fault: DesktopLlmError | None
-    ) -> None:
-        del self._live[conversation]
-        self.ended.emit(conversation, answer, fault)
+    def _end(self, live: Live, answer: Answered | None, fault: DesktopLlmError | None) -> None:
+        self._live.remove(live)
+        self.ended.emit(live, answer, fault)

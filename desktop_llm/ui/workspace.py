@@ -2,7 +2,7 @@
 and the dialogs. Built anew for another language; the window itself stays.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from desktop_llm.ui.actions import Actions, Command, shortcut_text
 from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.pages.chat import ChatPage
 from desktop_llm.ui.rail import Rail
-from desktop_llm.ui.replies import Replies
+from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.status_line import StatusLine
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.picker import Pick, Picker, over
@@ -49,6 +51,7 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.SEARCH: ChatPage.search,
     Command.RENAME: ChatPage.rename,
     Command.DELETE: ChatPage.delete,
+    Command.RESTORE: lambda chat: chat.list.restore_last(),
     Command.PREVIOUS: lambda chat: chat.step(-1),
     Command.NEXT: lambda chat: chat.step(1),
     Command.STOP: ChatPage.stop,
@@ -69,6 +72,7 @@ class Workspace(QWidget):
         window: QMainWindow,
         bridge: Bridge,
         replies: Replies,
+        drafts: Drafts,
         tokens: Tokens,
         state: QSettings,
         pages: Mapping[Page, Callable[[], QWidget]],
@@ -83,13 +87,13 @@ class Workspace(QWidget):
         self.commands = Actions(self)
         self.toasts = Toasts(self, icon("x"), _("Dismiss"))
         self._declare_actions()
-        self.chat = ChatPage(bridge, replies, self.commands, self.toasts, tokens, self)
+        self.chat = ChatPage(bridge, replies, drafts, self.commands, self.toasts, tokens, self)
         self._made[Page.CHAT] = self.chat
         self.rail = Rail(self.commands, [Command.CHAT], [Command.SETTINGS], self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.chat)
         self.status = StatusLine(self)
-        self.chat.answered.connect(self.status.show_reply)
+        self.chat.shown.answered.connect(self.status.show_reply)
         self._palette: Picker | None = None
         row = QHBoxLayout()
         row.setSpacing(0)
@@ -104,8 +108,10 @@ class Workspace(QWidget):
             self.chat.restoreState(split)
         self.show_page(Page.CHAT)
 
-    def start(self, chat: "ChatService", conversation: int | None = None) -> None:
-        self.chat.start(chat, conversation)
+    def start(
+        self, chat: "ChatService", conversation: int | None = None, waiting: Live | None = None
+    ) -> None:
+        self.chat.start(chat, conversation, waiting)
         if self.page is Page.CHAT:
             self.chat.composer.setFocus()
 
@@ -187,17 +193,23 @@ class Workspace(QWidget):
         ShortcutsDialog(self.commands, self).show()
 
     def _show_about(self) -> None:
-        from desktop_llm.services.licences import third_party
+        from desktop_llm.services.licences import Licence, third_party
         from desktop_llm.ui.pages.about import AboutDialog
 
         dialog = AboutDialog(self)
         dialog.show()
-        self._bridge.run(third_party, dialog.show_licences)
+
+        def show(found: Sequence[Licence]) -> None:
+            if isValid(dialog):  # it may be closed by now
+                dialog.show_licences(found)
+
+        self._bridge.run(third_party, show)
 
     def keep_state(self) -> None:
         """What is to be there again at the next start."""
         self._state.setValue("split", self.chat.saveState())
-        self._state.setValue("conversation", self.chat.conversation)
+        if self.chat.ready:
+            self._state.setValue("conversation", self.chat.conversation or 0)
         self._state.sync()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -22,13 +22,9 @@ from desktop_llm.ui.pages.settings import SettingsPage
 from desktop_llm.ui.pages.shortcuts import ShortcutsDialog
 from desktop_llm.ui.pages.welcome import WelcomePage
 from desktop_llm.ui.workspace import Page
+from tests.ui.helpers import shown
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractScrollArea)
-
-
-def shown(qtbot, program, number):
-    qtbot.waitUntil(lambda: program.workspace.chat.conversation == number)
-    return program.workspace.chat
 
 
 # --- pages and actions ---------------------------------------------------------------------------
@@ -384,7 +380,7 @@ def test_an_example_of_the_first_page_is_answered(qtbot, make_program):
     program = make_program(first_run_done=False)
     page = program.workspace.made(Page.WELCOME)
     qtbot.waitUntil(page.examples[0].isEnabled, timeout=10_000)
-    with qtbot.waitSignal(program.workspace.chat.answered, timeout=120_000):
+    with qtbot.waitSignal(program.workspace.chat.shown.answered, timeout=120_000):
         page.examples[0].click()
         qtbot.waitUntil(lambda: len(program.replies) == 1, timeout=20_000)
         qtbot.waitUntil(lambda: program.replies.live(program.workspace.chat.conversation) is None

@@ -239,6 +239,49 @@ def test_the_draft_is_kept_until_it_is_sent(store):
     assert store.get(conversation.id).draft == ""
 
 
+def test_what_is_written_before_there_is_a_conversation(store):
+    assert store.new_draft() == ""
+    store.save_draft(None, "half a thou")
+    store.save_draft(None, "half a \ud800 thought")
+    assert store.new_draft() == "half a \ufffd thought"
+    assert store.all() == []
+    question, reply = store.ask(None, "half a thought", None, "a-model")
+    assert store.new_draft() == ""
+    (conversation,) = store.all()
+    assert (conversation.title, conversation.draft) == ("half a thought", "")
+    assert store.branch(conversation.id) == [question, reply]
+
+
+def test_a_question_that_fails_makes_no_conversation(store):
+    store.save_draft(None, "kept")
+    with pytest.raises(apsw.ConstraintError):
+        store.ask(None, "kept", 12345, "")  # there is no such message to answer
+    assert store.all() == []
+    assert store.new_draft() == "kept"
+
+
+def test_the_last_deleted_can_be_restored(store):
+    one, two, erased = (store.create(title).id for title in ("one", "two", "erased"))
+    assert store.last_deleted() is None
+    for number in (two, one, erased):
+        store.delete(number)
+    store.erase(erased)
+    assert store.last_deleted() == one
+    store.restore(one)
+    assert store.last_deleted() == two
+
+
+def test_a_closed_database_refuses_and_never_hangs(tmp_path):
+    database = Database(tmp_path / "conversations.db")
+    store = Conversations(database)
+    number = store.create().id
+    database.close()
+    for late in (lambda: store.save_draft(number, "x"), lambda: store.get(number)):
+        with pytest.raises(ProgramFault, match="closed"):
+            late()
+    database.close()
+
+
 def test_a_long_title_is_cut_at_a_word():
     assert title_of("\n  word " + "sentence " * 20) == "word " + "sentence " * 5 + "sentence…"
     assert title_of("") == ""

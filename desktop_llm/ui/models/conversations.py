@@ -72,6 +72,10 @@ class ConversationsModel(QAbstractListModel):
                 return at
         return None
 
+    def title_of(self, conversation: int | None) -> str:
+        titles = [row.title for row in self.conversations() if row.id == conversation]
+        return next(iter(titles), "") or _("New conversation")
+
     def refresh(self, conversation: int) -> None:
         """Whether a reply is being written there has changed."""
         if (row := self.row_of(conversation)) is not None:

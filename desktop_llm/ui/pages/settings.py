@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -43,6 +44,7 @@ class SettingsPage(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self._settings = settings
         self._fields: dict[str, Field] = {}
+        self._timers: dict[str, QTimer] = {}  # of the texts
         inside = QFrame()
         inside.setObjectName("page")
         self._column = QVBoxLayout()
@@ -67,7 +69,7 @@ class SettingsPage(QScrollArea):
 
     def take(self, settings: Settings) -> None:
         """Show other values, e.g. after a key changed the size of the text."""
-        self._settings = settings
+        self._settings, waiting = settings, self._waiting()
         for name, field in self._fields.items():
             value, control = getattr(settings, name), field.control
             control.blockSignals(True)
@@ -75,11 +77,27 @@ class SettingsPage(QScrollArea):
                 control.setCurrentIndex(control.findData(value))
             elif isinstance(control, QSpinBox):
                 control.setValue(value)
-            elif isinstance(control, QPlainTextEdit) and control.toPlainText() != value:
-                control.setPlainText(value)
+            elif isinstance(control, QPlainTextEdit) and name not in waiting:
+                _set_text(control, value)
             control.blockSignals(False)
             assert field.reset is not None
             field.reset.setVisible(value != getattr(Settings(), name))
+
+    def flush(self) -> None:
+        """Keep now what would be kept after a moment of quiet."""
+        for name in self._waiting():
+            self._timers[name].stop()
+            control = self._fields[name].control
+            assert isinstance(control, QPlainTextEdit)
+            self._set(name, control.toPlainText())
+
+    def _waiting(self) -> list[str]:
+        """The texts that have been changed a moment ago."""
+        return [name for name, timer in self._timers.items() if timer.isActive()]
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self.flush()
+        super().hideEvent(event)
 
     # --- sections ------------------------------------------------------------------------------
 
@@ -195,6 +213,7 @@ class SettingsPage(QScrollArea):
         timer.setInterval(QUIET_MILLISECONDS)
         timer.timeout.connect(lambda: self._set(name, control.toPlainText()))
         control.textChanged.connect(timer.start)
+        self._timers[name] = timer
         self._setting(name, Field(words, explanation, control, wide=True))
 
     def _setting(self, name: str, field: Field) -> None:
@@ -212,3 +231,8 @@ class SettingsPage(QScrollArea):
     def _set(self, name: str, value: object) -> None:
         if value != getattr(self._settings, name):
             self.changed.emit(name, value)
+
+
+def _set_text(control: QPlainTextEdit, text: str) -> None:
+    if control.toPlainText() != text:  # else the cursor stays where it is
+        control.setPlainText(text)

@@ -32,11 +32,13 @@ class Sidebar(QWidget):
     chosen = Signal(int, object)  # conversation, message or None
     search_wanted = Signal(str)
     rename_wanted = Signal(int, str)
+    delete_wanted = Signal(int)
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("sidebar")
-        self._actions = actions
+        self._marking = False  # a row becomes current, but is not to be opened
+        self._newer: tuple[list[Conversation], int | None] | None = None  # once no title is edited
         self.model = ConversationsModel(self)
         self.model.rename_wanted.connect(self.rename_wanted)
         self._hits = HitsModel(self)
@@ -55,6 +57,7 @@ class Sidebar(QWidget):
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.list.selectionModel().currentChanged.connect(self._row_chosen)
+        self.list.itemDelegate().closeEditor.connect(self._edited)
         self._found = self._new_list(_("Found"))
         self._found.setModel(self._hits)
         self._found.activated.connect(self._hit_chosen)
@@ -81,11 +84,23 @@ class Sidebar(QWidget):
         column.addWidget(self._stack, 1)
 
     def show_conversations(self, conversations: list[Conversation], current: int | None) -> None:
-        self.list.selectionModel().blockSignals(True)
+        if self.list.state() is QAbstractItemView.State.EditingState:
+            self._newer = (conversations, current)
+            return
+        self._newer, self._marking = None, True
+        place = self.list.verticalScrollBar().value()
         self.model.show(conversations)
-        self.list.selectionModel().blockSignals(False)
-        self.mark(current)
+        self.list.verticalScrollBar().setValue(place)
+        self._marking = False
+        self._set_current(current)
         self._show_stack()
+
+    def _edited(self) -> None:
+        QTimer.singleShot(0, self, self._show_newer)  # once the editor is gone
+
+    def _show_newer(self) -> None:
+        if self._newer is not None:
+            self.show_conversations(*self._newer)
 
     def show_hits(self, query: str, hits: list[SearchHit]) -> None:
         """Ignored where something else is searched for by now."""
@@ -99,11 +114,19 @@ class Sidebar(QWidget):
 
     def mark(self, conversation: int | None) -> None:
         """Show which one is open, without opening it."""
+        index = self._set_current(conversation)
+        if index.isValid():
+            self.list.scrollTo(index)
+
+    def _set_current(self, conversation: int | None) -> QModelIndex:
         row = None if conversation is None else self.model.row_of(conversation)
-        self.list.selectionModel().blockSignals(True)
-        self.list.setCurrentIndex(QModelIndex() if row is None else self.model.index(row, 0))
-        self.list.selectionModel().blockSignals(False)
-        self.list.viewport().update()
+        index = QModelIndex() if row is None else self.model.index(row, 0)
+        self._marking = True
+        self.list.setAutoScroll(False)
+        self.list.setCurrentIndex(index)
+        self.list.setAutoScroll(True)
+        self._marking = False
+        return index
 
     def neighbour(self, conversation: int | None, by: int) -> int | None:
         """The next or previous one in the list."""
@@ -150,16 +173,20 @@ class Sidebar(QWidget):
 
     def _row_chosen(self, index: QModelIndex, _before: QModelIndex) -> None:
         number = index.data(ID_ROLE)
-        if number is not None:
+        if number is not None and not self._marking:
             self.chosen.emit(number, None)
 
     def _hit_chosen(self, index: QModelIndex) -> None:
         self.chosen.emit(index.data(ID_ROLE), index.data(MESSAGE_ROLE))
 
     def _show_menu(self, point: QPoint) -> None:
-        if self.list.indexAt(point).data(ID_ROLE) is None:
+        """Of the row that was clicked, whichever is open."""
+        number = self.list.indexAt(point).data(ID_ROLE)
+        if number is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addActions([self._actions[Command.RENAME], self._actions[Command.DELETE]])
+        rename, delete = Command.RENAME.value, Command.DELETE.value
+        menu.addAction(icon(rename.icon), _(rename.words), lambda: self.rename(number))
+        menu.addAction(icon(delete.icon), _(delete.words), lambda: self.delete_wanted.emit(number))
         menu.popup(self.list.viewport().mapToGlobal(point))

@@ -1,6 +1,8 @@
-"""Over a window while something long must be alone with the files: what, how far, and a way out."""
+"""Over a window while something long must be alone with the files: what, how far, and a way out
+where there is one.
+"""
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -10,20 +12,25 @@ WIDTH = 420
 class Busy(QWidget):
     cancelled = Signal()
 
-    def __init__(self, window: QWidget, words: str, cancel: str) -> None:
+    def __init__(self, window: QWidget, words: str, cancel: str = "", after: int = 0) -> None:
+        """Shown `after` so many milliseconds: what is over by then needs no word. Without `cancel`
+        it cannot be ended early.
+        """
         super().__init__(window)
         self._window = window
+        self._ended = False
         self._card = QFrame(self)
         self._card.setObjectName("toast")
         self._card.setFixedWidth(WIDTH)
         label = QLabel(words, self._card)
         label.setWordWrap(True)
         self._bar = QProgressBar(self._card)
-        self._bar.setRange(0, 1000)
+        self._bar.setRange(0, 0)  # how far is not known yet
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(words)
         self._button = QPushButton(cancel, self._card)
         self._button.clicked.connect(self._cancel)
+        self._button.setVisible(bool(cancel))
         rows = QVBoxLayout(self._card)
         rows.setContentsMargins(24, 20, 24, 16)
         rows.setSpacing(12)
@@ -31,15 +38,22 @@ class Busy(QWidget):
         rows.addWidget(self._bar)
         rows.addWidget(self._button, 0, Qt.AlignmentFlag.AlignRight)
         window.installEventFilter(self)
-        self._place()
-        self.show()
-        self.raise_()
-        self._button.setFocus()
+        self.hide()
+        QTimer.singleShot(after, self, self._appear)
+
+    def _appear(self) -> None:
+        if not self._ended:
+            self._place()
+            self.show()
+            self.raise_()
+            self._button.setFocus()
 
     def show_part(self, fraction: float) -> None:
+        self._bar.setRange(0, 1000)
         self._bar.setValue(round(1000 * fraction))
 
     def end(self) -> None:
+        self._ended = True
         self._window.removeEventFilter(self)
         self.hide()
         self.deleteLater()

@@ -214,13 +214,14 @@ class MessageColumn:
             if entry.text != text or entry.stream is not None:
                 return
             entry.blocks = blocks
-            if entry.document is document:
+            if entry.document is not None:  # perhaps made anew since, for another width
                 self.on_later(change)
 
         def change() -> None:
             assert entry.blocks is not None
-            document.show_blocks(entry.blocks)
-            self._colour(document)
+            assert entry.document is not None
+            entry.document.show_blocks(entry.blocks)
+            self._colour(entry.document)
             self._measure(entry)
             self.place()
 

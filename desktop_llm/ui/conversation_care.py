@@ -1,0 +1,441 @@
+"""The conversation that is shown: its messages, the reply that is being written, its draft.
+
+Between the click on another one and its messages the one before is still seen, but the composer is
+that of the other already: what is typed meanwhile is its own.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.messages import Role
+from desktop_llm.core.replies import Answered
+from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.drafts import Drafts, joined
+from desktop_llm.ui.models.messages import entry_of, note_of
+from desktop_llm.ui.pages.conversation import ConversationView
+from desktop_llm.ui.pages.sidebar import Sidebar
+from desktop_llm.ui.replies import Live, Replies
+from desktop_llm.ui.widgets.toasts import Toasts
+from desktop_llm.words import _
+from desktop_llm.words.faults import word_fault
+
+if TYPE_CHECKING:
+    from desktop_llm.services.chat import ChatService
+
+DRAFT_MILLISECONDS = 400  # of quiet before a draft is saved
+ABOVE = 24  # pixels above a message that was searched for
+
+
+class ConversationCare(QObject):
+    answered = Signal(object)  # the `StoredMessage` of a reply that has ended, whatever is shown
+    opened = Signal()  # a conversation, or an empty new one, is shown
+    busy_changed = Signal()  # a reply has begun or ended in what is shown
+    list_changed = Signal()  # the list of conversations is out of date
+    faulted = Signal(object, bool)  # a fault or None; whether to offer another reply
+
+    def __init__(
+        self,
+        view: ConversationView,
+        sidebar: Sidebar,
+        bridge: Bridge,
+        replies: Replies,
+        drafts: Drafts,
+        toasts: Toasts,
+    ) -> None:
+        super().__init__(view)
+        self._view = view
+        self._composer = view.composer
+        self._sidebar = sidebar
+        self._bridge = bridge
+        self._replies = replies
+        self._drafts = drafts
+        self._toasts = toasts
+        self._chat: ChatService | None = None
+        self._number: int | None = None  # of the conversation that is shown; None: a new one
+        self._waiting: Live | None = None  # the first question of the new one that is shown
+        self._opening: int | None = None  # the conversation that is being read
+        self._opened_before = 0  # what was asked for an older one comes too late
+        self._draft = ""  # as it was saved last
+        self._shown = False  # something is: a conversation, or a new one
+        self.branch: list[StoredMessage] = []
+        self.model = ""  # that the conversation names
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DRAFT_MILLISECONDS)
+        self._timer.timeout.connect(self.save_draft)
+        self._composer.changed.connect(self._timer.start)
+        replies.asked.connect(self._asked)
+        replies.grew.connect(self._grew)
+        replies.progressed.connect(self._progressed)
+        replies.ended.connect(self._ended)
+        self._show(None, "", "", [])
+
+    def start(
+        self,
+        chat: "ChatService",
+        rows: list[Conversation],
+        new_draft: str,
+        wanted: int | None,
+        waiting: Live | None,
+    ) -> None:
+        """The services are open, `rows` is the list: show a conversation, 0: a new one, None: the
+        newest. `waiting`: the first question of the new one.
+        """
+        self._chat = chat
+        self._drafts.start(chat, new_draft)
+        numbers = [row.id for row in rows]
+        if waiting is not None and waiting.conversation is not None:
+            wanted = waiting.conversation
+        if wanted != 0 and numbers:
+            self._load(wanted if wanted in numbers else numbers[0])
+            return
+        self.new()
+        if waiting is not None and waiting in self._replies:
+            self._waiting = waiting
+            self._set_composer(waiting.since)
+            self.busy_changed.emit()
+
+    def pause(self) -> None:
+        """The services are about to close: what is shown is out of date then."""
+        self.leave()
+        self._opened_before += 1
+        self._chat = self._number = self._waiting = self._opening = None
+        self._shown = False
+
+    def retire(self) -> Live | None:
+        """Another one takes this one's place. Returns the question on its way from a new
+        conversation.
+        """
+        self.leave()
+        for signal, slot in (
+            (self._replies.asked, self._asked),
+            (self._replies.grew, self._grew),
+            (self._replies.progressed, self._progressed),
+            (self._replies.ended, self._ended),
+        ):
+            signal.disconnect(slot)
+        return self._waiting
+
+    @property
+    def number(self) -> int | None:
+        """Of the conversation that is shown, or about to be; None: a new one."""
+        return self._number if self._opening is None else self._opening
+
+    @property
+    def live(self) -> Live | None:
+        """The reply that is being written in what is shown."""
+        return self._waiting or self._replies.live(self._number)
+
+    @property
+    def busy(self) -> bool:
+        """Nothing can be asked now."""
+        return self.opening or self.live is not None
+
+    @property
+    def opening(self) -> bool:
+        """A conversation is being read; the one before is still seen."""
+        return self._opening is not None
+
+    # --- what a person does --------------------------------------------------------------------
+
+    def new(self) -> None:
+        typed = "" if self._opening is None else self._composer.text()
+        self.leave()
+        self._opened_before += 1
+        self._show(None, "", "", [])
+        self._set_composer(self._drafts.new, typed)
+        self._composer.setFocus()
+
+    def open(self, number: int, message: int | None = None) -> None:
+        """Show a conversation, `message` of it at the upper edge."""
+        shown = number == self._number and self._opening is None
+        if self._chat is not None and not (shown and message is None):
+            self.leave()
+            self._load(number, message)
+
+    def send(self, text: str) -> bool:
+        """Ask what does not stand in the composer. Returns whether it is on its way."""
+        if self._chat is None or self.busy:
+            return False
+        parent = self.branch[-1].id if self.branch else None
+        try:
+            live = self._replies.send(self._chat, self._number, text, parent)
+        except DesktopLlmError as fault:
+            self.faulted.emit(fault, False)
+            return False
+        if self._number is None:
+            self._waiting = live
+        self._draft = ""  # the question takes what is stored with it
+        self.faulted.emit(None, False)
+        self.busy_changed.emit()
+        return True
+
+    def send_composed(self, text: str) -> None:
+        if self.send(text):
+            self._drafts.drop(self._number)
+            self._composer.clear()
+
+    def retry(self) -> None:
+        """Another reply to the last question."""
+        if self._chat is None or self.busy or not self.branch:
+            return
+        reply = self.branch[-1]
+        if reply.role is not Role.ASSISTANT:
+            return
+        try:
+            self._replies.retry(self._chat, reply)
+        except DesktopLlmError as fault:
+            self.faulted.emit(fault, False)
+            return
+        self.faulted.emit(None, False)
+        self.busy_changed.emit()
+
+    def may_retry(self, key: int) -> bool:
+        last = self.branch[-1] if self.branch else None
+        return last is not None and last.id == key and last.role is Role.ASSISTANT and not self.busy
+
+    def stop(self) -> None:
+        if (live := self.live) is not None:
+            live.task.cancel()
+
+    def choose_model(self, name: str) -> None:
+        if self._opening is None and self._number is not None and self._chat is not None:
+            chat, number = self._chat, self._number
+            self.model = name
+            self._bridge.run(lambda: chat.choose_model(number, name), on_failure=self._fail)
+
+    def deleted(self, number: int, after: int | None) -> None:
+        """A conversation was; `after` is its neighbour."""
+        self._replies.stop(number)
+        if number != self.number:
+            return
+        if after is None:
+            self.new()
+        else:
+            self.open(after)
+
+    def listed(self, rows: list[Conversation]) -> None:
+        """Its title may have changed."""
+        for row in rows:
+            if row.id == self._number:
+                self._view.title.setText(row.title or _("New conversation"))
+
+    def leave(self) -> None:
+        """Keep what is written before something else is shown."""
+        self._timer.stop()
+        self.save_draft()
+
+    def save_draft(self) -> None:
+        text = self._composer.text()
+        if not self._shown or self._opening is not None or text == self._draft:
+            return
+        self._draft, live = text, self.live
+        if live is not None and live.on_its_way:
+            live.since = text  # its question takes the stored draft with it
+        else:
+            self._drafts.note(self._number, text)
+
+    # --- a reply -------------------------------------------------------------------------------
+
+    def _shows(self, live: Live) -> bool:
+        return self._opening is None and live is self.live
+
+    def _asked(self, live: Live) -> None:
+        self.list_changed.emit()
+        if not self._shows(live):
+            if live.question:
+                self._drafts.note(live.conversation, live.since)
+            return
+        self._number, self._waiting = live.conversation, None
+        self._bring_in(live)
+        if live.question:
+            self._draft = self._composer.text()
+            self._drafts.note(self._number, self._draft)
+        self._view.transcript.scroll_to_end()
+        self.busy_changed.emit()
+
+    def _bring_in(self, live: Live) -> None:
+        """Its question and its reply into the branch that is shown, where they are not yet."""
+        assert live.asked is not None
+        if live.replaces is not None and live.replaces in self._keys():
+            self._remove_from(live.replaces)
+            self._offer_earlier(live, live.replaces)
+        for message in (live.asked.question, live.asked.reply):
+            if message.id not in self._keys():
+                self.branch.append(message)
+                self._view.transcript.add(entry_of(message))
+        self._view.show_empty(False)
+        self._view.transcript.stream(live.asked.reply.id, "")
+
+    def _keys(self) -> list[int]:
+        return [message.id for message in self.branch]
+
+    def _remove_from(self, key: int) -> None:
+        del self.branch[self._keys().index(key) :]
+        self._view.transcript.remove_from(key)
+
+    def _offer_earlier(self, live: Live, reply: int) -> None:
+        """The way back from another reply to the one before."""
+        chat, number = self._chat, live.conversation
+        if chat is None or number is None:
+            return
+
+        def work() -> None:
+            with suppress(DesktopLlmError):
+                live.task.result()
+            chat.show_branch(number, reply)
+
+        def back(_nothing: None) -> None:
+            self._replies.drain()
+            self.open(number, reply)
+
+        def begin() -> None:
+            live.task.cancel()
+            self._bridge.run(work, back, self._fail)
+
+        self._toasts.show(_("The earlier reply is kept."), _("Show it again"), begin)
+
+    def _grew(self, live: Live, text: str) -> None:
+        if self._shows(live) and live.asked is not None:
+            self._view.transcript.stream(live.asked.reply.id, text)
+
+    def _progressed(self, live: Live) -> None:
+        if self._shows(live):
+            self._view.show_progress(live.progress)
+
+    def _ended(self, live: Live, answer: Answered | None, fault: DesktopLlmError | None) -> None:
+        number = live.conversation
+        if number is not None:
+            self._sidebar.model.refresh(number)
+        if answer is not None:
+            self.answered.emit(answer.reply)
+        own = live is self._waiting or (number is not None and number == self._number)
+        if not own or self._opening is not None:
+            self._ended_elsewhere(live, answer, fault)
+            return
+        self._waiting = None
+        self._view.show_progress(None)
+        if answer is None:
+            self._take_back(live)
+        elif answer.reply.id in self._keys():
+            self.branch[self._keys().index(answer.reply.id)] = answer.reply
+            self._view.transcript.finish(answer.reply.id, answer.reply.text, note_of(answer.reply))
+        self._view.transcript.refresh_actions()
+        self.faulted.emit(fault, answer is not None)
+        self.busy_changed.emit()
+
+    def _take_back(self, live: Live) -> None:
+        """The question is not stored: it stands in the composer again."""
+        if not live.question:
+            return
+        if live.asked is not None:
+            self._remove_from(live.asked.question.id)
+            self._view.show_empty(not self.branch)
+            self.list_changed.emit()
+        self._set_composer("", live.question, self._composer.text())
+        self.save_draft()
+
+    def _ended_elsewhere(
+        self, live: Live, answer: Answered | None, fault: DesktopLlmError | None
+    ) -> None:
+        number = live.conversation
+        if answer is None and live.question:
+            self._keep(live)
+        if number is not None and number == self._opening:
+            self._load(number)  # what is being read may be older
+        elif fault is not None and self._chat is not None:
+            title = self._sidebar.model.title_of(number)
+            words = f"{title}: {word_fault(fault).what}"
+            if number is None:
+                self._toasts.show(words)
+            else:
+                self._toasts.show(words, _("Open"), lambda: self.open(number))
+
+    def _keep(self, live: Live) -> None:
+        """A question that is not stored, of a conversation that is not shown, is a draft again."""
+        number = live.conversation
+        if number is None and self._shown and self.number is None:
+            self._set_composer("", live.question, live.since, self._composer.text())
+            self.save_draft()
+        elif number is None:
+            self._drafts.note(None, joined(live.question, live.since, self._drafts.new))
+        elif live.asked is None:
+            self._drafts.note(number, joined(live.question, live.since))
+        elif (since := self._drafts.pending(number)) is not None:  # the stored one has it already
+            self._drafts.note(number, joined(live.question, since))
+
+    # --- showing -------------------------------------------------------------------------------
+
+    def _load(self, number: int, message: int | None = None) -> None:
+        """Read a conversation, then show it."""
+        chat = self._chat
+        if chat is None:
+            return
+        if self._opening is None and self._shown:
+            self._set_composer("")
+        self._opened_before += 1
+        self._opening, nth = number, self._opened_before
+        pending = self._drafts.pending(number)
+        self._sidebar.mark(number)
+
+        def show(found: tuple[Conversation, list[StoredMessage]]) -> None:
+            if nth == self._opened_before:
+                self._opened(*found, pending)
+                if message is not None:
+                    self._view.transcript.restore_view(message, -ABOVE)
+
+        def failed(fault: DesktopLlmError) -> None:
+            if nth == self._opened_before:
+                self.new()
+                self._fail(fault)
+
+        self._bridge.run(lambda: chat.open(number), show, failed)
+
+    def _opened(
+        self, conversation: Conversation, branch: list[StoredMessage], pending: str | None
+    ) -> None:
+        number, typed = conversation.id, self._composer.text() if self._shown else ""
+        live = self._replies.live(number)
+        if live is not None:  # newer than what was flushed
+            branch = [
+                replace(message, text=live.text) if message.id == live.reply else message
+                for message in branch
+            ]
+        self._show(number, conversation.title, conversation.model, branch)
+        newest = self._drafts.pending(number)
+        draft = newest if newest is not None else pending
+        if live is not None and live.on_its_way:
+            draft = live.since
+        self._set_composer(conversation.draft if draft is None else draft, typed)
+        if live is not None:
+            self._view.show_progress(live.progress)
+            if live.asked is not None:
+                self._bring_in(live)
+
+    def _set_composer(self, draft: str, *more: str) -> None:
+        """`draft` is saved already, `more` is not."""
+        self._draft = draft
+        self._composer.set_text(joined(draft, *more) if any(more) else draft)
+        if not any(more):
+            self._timer.stop()
+
+    def _show(
+        self, number: int | None, title: str, model: str, branch: list[StoredMessage]
+    ) -> None:
+        self._number, self.model, self.branch = number, model, branch
+        self._waiting = self._opening = None
+        self._shown = self._chat is not None
+        self._view.title.setText(title or _("New conversation"))
+        self._view.transcript.show_entries([entry_of(message) for message in branch])
+        self._view.show_empty(not branch)
+        self._view.show_progress(None)
+        self._sidebar.mark(number)
+        self.opened.emit()
+
+    def _fail(self, fault: DesktopLlmError) -> None:
+        self.faulted.emit(fault, False)

@@ -1,0 +1,108 @@
+"""The list of conversations: kept up to date, searched, renamed in, deleted from."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop_llm.core.conversations import Conversation
+from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.pages.sidebar import Sidebar
+from desktop_llm.ui.widgets.toasts import Toasts
+from desktop_llm.words import _
+
+if TYPE_CHECKING:
+    from desktop_llm.services.chat import ChatService
+
+
+class ListCare(QObject):
+    listed = Signal(list)  # the `Conversation`s, newest first
+    deleted = Signal(int, object)  # the one that went, and its neighbour or None
+    restored = Signal(int)
+    failed = Signal(object)  # a fault
+
+    def __init__(
+        self,
+        sidebar: Sidebar,
+        bridge: Bridge,
+        toasts: Toasts,
+        chat: "Callable[[], ChatService | None]",
+        current: Callable[[], int | None],
+    ) -> None:
+        """`chat`: None while the services are closed; `current`: the conversation to mark."""
+        super().__init__(sidebar)
+        self._sidebar = sidebar
+        self._bridge = bridge
+        self._toasts = toasts
+        self._chat = chat
+        self._current = current
+        sidebar.search_wanted.connect(self._search)
+        sidebar.rename_wanted.connect(self._rename)
+        sidebar.delete_wanted.connect(self.delete)
+
+    def refresh(self) -> None:
+        """The list anew, e.g. because another process has changed it."""
+        if (chat := self._chat()) is not None:
+            self._bridge.run(chat.conversations, self.show, self._fail)
+
+    def show(self, rows: list[Conversation]) -> None:
+        self._sidebar.show_conversations(rows, self._current())
+        self.listed.emit(rows)
+
+    def delete(self, number: int) -> None:
+        """Put aside at once; a notice offers the way back."""
+        if (chat := self._chat()) is None:
+            return
+        title = self._sidebar.model.title_of(number)
+        after = self._sidebar.neighbour(number, 1)
+        if after == number:
+            after = self._sidebar.neighbour(number, -1)
+
+        def gone(_nothing: object) -> None:
+            self.deleted.emit(number, after if after != number else None)
+            self.refresh()
+            words = _("“{title}” is deleted.").format(title=title)
+            self._toasts.show(words, _("Undo"), lambda: self._restore(number))
+
+        self._bridge.run(lambda: chat.delete(number), gone, self._fail)
+
+    def restore_last(self) -> None:
+        """The one that was deleted last, also before this start."""
+        if (chat := self._chat()) is None:
+            return
+
+        def back(number: int | None) -> None:
+            if number is None:
+                self._toasts.show(_("There is no deleted conversation."))
+            else:
+                self._back(number)
+
+        self._bridge.run(chat.restore_last, back, self._fail)
+
+    def _restore(self, number: int) -> None:
+        if (chat := self._chat()) is not None:
+            self._bridge.run(
+                lambda: chat.restore(number), lambda _nothing: self._back(number), self._fail
+            )
+
+    def _back(self, number: int) -> None:
+        self.refresh()
+        self.restored.emit(number)
+
+    def _rename(self, number: int, title: str) -> None:
+        if (chat := self._chat()) is not None:
+            self._bridge.run(
+                lambda: chat.rename(number, title), lambda _nothing: self.refresh(), self._fail
+            )
+
+    def _search(self, query: str) -> None:
+        if (chat := self._chat()) is not None:
+            self._bridge.run(
+                lambda: chat.search(query),
+                lambda hits: self._sidebar.show_hits(query, hits),
+                self._fail,
+            )
+
+    def _fail(self, fault: DesktopLlmError) -> None:
+        self.failed.emit(fault)

@@ -1,0 +1,51 @@
+"""What the UI tests have in common."""
+
+import threading
+
+from PySide6.QtWidgets import QApplication
+
+REPLY = 120_000  # milliseconds a reply may take on a busy machine
+
+
+def shown(qtbot, program, number=0):
+    """Wait until a conversation is shown (0: any, or a new one); returns the chat page."""
+    page = program.workspace.chat
+    qtbot.waitUntil(
+        lambda: page.ready and not page.shown.opening and number in (0, page.conversation)
+    )
+    return page
+
+
+def settle(program):
+    """Let all work of the window that was begun end, and be shown."""
+    for _ in range(3):
+        for bridge in (program.bridge, program._work_bridge):
+            bridge.drain()
+        QApplication.processEvents()
+
+
+class Gate:
+    """Holds a call back until it is opened."""
+
+    def __init__(self, monkeypatch, owner, name, fault=None):
+        self._event = threading.Event()
+        self.reached = threading.Event()
+        call = getattr(owner, name)
+
+        def held(*arguments, **named):
+            self.reached.set()
+            self._event.wait(20)
+            if fault is not None:
+                raise fault
+            return call(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, held)
+
+    def open(self):
+        self._event.set()
+
+
+def stop_all(qtbot, program):
+    for live in list(program.replies._live):
+        live.task.cancel()
+    qtbot.waitUntil(lambda: not len(program.replies), timeout=REPLY)
