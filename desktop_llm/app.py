@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
-from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.storage.instance import InstanceLock
 from desktop_llm.storage.paths import Folders, resolve_folders
 from desktop_llm.storage.settings import SettingsFile
@@ -30,6 +30,7 @@ UNSEEN_MILLISECONDS = 1000  # a window that is never painted, e.g. minimised, is
 
 def main(data_dir: Path | None = None) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
+    os.umask(0o077)  # nobody else reads what is written here
     folders = resolve_folders(data_dir)
     settings = SettingsFile(folders.settings_file)
     lock = InstanceLock(folders.data)
@@ -80,13 +81,24 @@ class _Inside:
         self._folders = folders
         self._settings = settings
         self._window = window
+        self._begun = False
         self._program: Program | None = None
         self._stop_logs: list[Callable[[], None]] = []
 
     def furnish(self) -> None:
-        """Once, whoever calls first."""
-        if self._program is not None:
+        """Once, whoever calls first. Where it fails the program says why and ends."""
+        if self._begun:
             return
+        self._begun = True
+        try:
+            self._furnish()
+        except Exception as error:
+            logging.getLogger(__name__).exception("the window cannot be furnished")
+            fault = error if isinstance(error, DesktopLlmError) else _bug(error)
+            _say(fault, self._settings)
+            self._application.exit(1)
+
+    def _furnish(self) -> None:
         from PySide6.QtCore import qVersion
 
         from desktop_llm import __version__
@@ -117,6 +129,10 @@ class _Inside:
     def stop_logging(self) -> None:
         for stop in self._stop_logs:
             stop()
+
+
+def _bug(error: Exception) -> ProgramFault:
+    return ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}")
 
 
 def _say(fault: DesktopLlmError, settings: SettingsFile) -> None:

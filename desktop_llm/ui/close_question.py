@@ -5,13 +5,13 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop_llm.core.settings import OnClose
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
 
@@ -24,9 +24,9 @@ class CloseQuestion(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setWindowTitle(_("A reply is being written"))
-        title = QLabel(_("A reply is still being written."), self)
+        title = plain_label(_("A reply is still being written."), self)
         title.setProperty("section", True)
-        sentence = QLabel(_("If you quit, it stops; what is written so far is kept."), self)
+        sentence = plain_label(_("If you quit, it stops; what is written so far is kept."), self)
         sentence.setProperty("muted", True)
         sentence.setWordWrap(True)
         self.remember = QCheckBox(_("Do not ask again"), self)

@@ -83,7 +83,7 @@ class ModelCare(QObject):
         view = self._workspace.chat.view
 
         def show() -> None:
-            self.menu.open(view.model_button, self._models or [], view.model_button.text())
+            self.menu.open(view.model_button, self._models or [], view.model_name)
 
         self.look(then=show)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from desktop_llm.core.errors import EnvironmentFault
@@ -54,6 +54,7 @@ class ModelMenu(QObject):
 
     def _choose_file(self) -> None:
         dialog = QFileDialog(self._window, _("Use a model file"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setNameFilters([_("Models (*.gguf)"), _("All files (*)")])
         dialog.fileSelected.connect(self.chosen)

@@ -1,9 +1,10 @@
 """The line at the foot: which model, how fast, how much of its context and of the memory."""
 
-from PySide6.QtWidgets import QLabel, QStatusBar, QWidget
+from PySide6.QtWidgets import QStatusBar, QWidget
 
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.ui.models.messages import speed_of
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
 MEGABYTE = 1_000_000
@@ -14,9 +15,9 @@ class StatusLine(QStatusBar):
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self.setContentsMargins(12, 0, 12, 0)
-        self._engine = QLabel(self)
+        self._engine = plain_label(parent=self)
         self._engine.setAccessibleName(_("Model, speed, context and memory"))
-        self._place = QLabel(_("Everything stays on this computer"), self)
+        self._place = plain_label(_("Everything stays on this computer"), self)
         self._place.setToolTip(_("This program opens no connection."))
         self.addWidget(self._engine, 1)
         self.addPermanentWidget(self._place)

@@ -55,6 +55,13 @@ def test_a_second_start_shows_the_first_window_and_ends(start, tmp_path):
     assert first.poll() is None
 
 
+def test_nobody_else_may_read_what_it_writes(start, tmp_path):
+    wait_for_window(tmp_path / "data", start())
+    written = [path for path in (tmp_path / "data").rglob("*") if path.exists()]
+    assert {path.name for path in written} >= {"window.lock", "conversations.db"}
+    assert [path.name for path in written if path.stat().st_mode & 0o077] == []
+
+
 def test_a_killed_window_leaves_nothing_that_hinders_the_next(start, tmp_path):
     first = start()
     wait_for_window(tmp_path / "data", first)

@@ -4,16 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtWidgets import QApplication, QPushButton
 
+from desktop_llm.app import _Inside
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.services.bundle import Services
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.instance import InstanceLock
 from desktop_llm.storage.library import find_starter
-from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.storage.paths import Folders, resolve_folders
+from desktop_llm.storage.settings import SettingsFile
+from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.widgets.composer import Composer
 from tests.fakes.gguf_files import entry, rewrite
 from tests.ui.helpers import REPLY, shown
@@ -97,6 +101,38 @@ def test_a_draft_without_a_conversation_is_kept(qtbot, make_program):
     program.close()
     page = shown(qtbot, make_program())
     qtbot.waitUntil(lambda: page.composer.text() == "not sent yet")
+
+
+def test_a_window_that_cannot_be_furnished_says_so_and_ends(
+    qtbot, tmp_path, monkeypatch, capsys, caplog
+):
+    def fails(*_arguments, **_named):
+        raise RuntimeError("of a test")
+
+    class Application:
+        exited = None
+        quit = None
+
+        def setWindowIcon(self, _icon):
+            pass
+
+        def exit(self, result):
+            self.exited = result
+
+    monkeypatch.setattr("desktop_llm.ui.program.Program", fails)
+    folders = Folders(tmp_path / "data", tmp_path / "cache")
+    folders.ensure()
+    window = MainWindow(QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+    qtbot.addWidget(window)
+    application, settings = Application(), SettingsFile(folders.settings_file)
+    inside = _Inside(application, folders, settings, window, InstanceLock(folders.data))
+    inside.furnish()
+    inside.furnish()
+    inside.stop_logging()
+    assert application.exited == 1
+    assert "RuntimeError: of a test" in capsys.readouterr().err
+    assert "cannot be furnished" in caplog.text
+    caplog.clear()
 
 
 def test_closing_while_it_opens_leaves_nothing(make_program):

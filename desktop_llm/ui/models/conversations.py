@@ -18,6 +18,7 @@ from PySide6.QtCore import (
 
 from desktop_llm.core.conversations import Conversation, SearchHit
 from desktop_llm.ui.widgets.list_rows import BADGE_ROLE, EXCERPT_ROLE, HEADER_ROLE
+from desktop_llm.ui.widgets.plain_text import plain_tip
 from desktop_llm.words import _, current_language, noted
 
 ID_ROLE = Qt.ItemDataRole.UserRole
@@ -94,7 +95,8 @@ class ConversationsModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return row.title or _("New conversation")
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.title or _('New conversation')}\n{exact_time(row.changed)}"
+            title = row.title or _("New conversation")
+            return plain_tip(f"{title}\n{exact_time(row.changed)}")
         if role == BADGE_ROLE:
             return self.is_running(row.id)
         return row.id if role == ID_ROLE else None
@@ -136,7 +138,9 @@ class HitsModel(QAbstractListModel):
         hit = self._rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return hit.title or _("New conversation")
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return plain_tip(hit.excerpt)
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return hit.excerpt
         if role == EXCERPT_ROLE:
             return (hit.excerpt, hit.start, hit.end) if hit.message is not None else None

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QPlainTextEdit,
     QVBoxLayout,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from desktop_llm import __version__
 from desktop_llm.services.licences import Licence
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
 
@@ -26,16 +26,16 @@ class AboutDialog(QDialog):
         self.setWindowTitle(_("About desktop-llm"))
         self.resize(640, 520)
         self._licences: Sequence[Licence] = ()
-        title = QLabel("desktop-llm", self)
+        title = plain_label("desktop-llm", self)
         title.setProperty("heading", True)
-        about = QLabel(
+        about = plain_label(
             _("Version {version}. Language work on your own computer. Licence: Apache-2.0.").format(
                 version=__version__
             ),
             self,
         )
         about.setWordWrap(True)
-        section = QLabel(_("Packages inside, and their licences"), self)
+        section = plain_label(_("Packages inside, and their licences"), self)
         section.setProperty("section", True)
         self.list = QListWidget(self)
         self.list.setAccessibleName(_("Packages"))

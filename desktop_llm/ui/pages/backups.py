@@ -11,7 +11,6 @@ from PySide6.QtCore import (
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QListView,
     QPushButton,
     QStackedWidget,
@@ -24,6 +23,7 @@ from desktop_llm.ui.icons import Role, icon
 from desktop_llm.ui.models.conversations import exact_time
 from desktop_llm.ui.widgets.empty_state import EmptyState
 from desktop_llm.ui.widgets.list_rows import DETAIL_ROLE, DetailDelegate
+from desktop_llm.ui.widgets.plain_text import plain_label, plain_tip
 from desktop_llm.words import _
 
 WIDTH = 680  # pixels of the column
@@ -40,9 +40,9 @@ class BackupsPage(QFrame):
         super().__init__(parent)
         self.setObjectName("page")
         self._model = BackupsModel(self)
-        title = QLabel(_("Backups"), self)
+        title = plain_label(_("Backups"), self)
         title.setProperty("heading", True)
-        about = QLabel(
+        about = plain_label(
             _("Restoring puts the conversations back as they were. What is there now is kept as a "
               "backup first, so that you can return. Backups older than 30 days are erased, as "
               "what you deleted is."), self
@@ -125,7 +125,7 @@ class BackupsModel(QAbstractListModel):
             return exact_time(backup.created)
         if role == DETAIL_ROLE:
             return f"{_cause(backup.cause)}  ·  {size}"
-        return backup.path if role == Qt.ItemDataRole.ToolTipRole else None
+        return plain_tip(backup.path) if role == Qt.ItemDataRole.ToolTipRole else None
 
 
 def _cause(cause: str) -> str:

@@ -9,7 +9,6 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -29,6 +28,7 @@ from desktop_llm.ui.widgets.eliding import ElidingLabel
 from desktop_llm.ui.widgets.empty_state import EmptyState
 from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode, Work
+from desktop_llm.ui.widgets.plain_text import plain_caption, plain_label
 from desktop_llm.ui.widgets.transcript import Transcript
 from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
@@ -56,6 +56,7 @@ class ConversationView(QFrame):
         self.list_button.clicked.connect(self.list_wanted)
         self.title = ElidingLabel(self)
         self.title.setProperty("heading", True)
+        self.model_name = ""
         self.model_button = QPushButton(self)
         self.model_button.setObjectName("model")
         self.model_button.setIcon(icon("cube"))
@@ -94,7 +95,8 @@ class ConversationView(QFrame):
         self._stack.setCurrentWidget(self.empty if empty else self.transcript)
 
     def show_model(self, name: str) -> None:
-        self.model_button.setText(name or _("No model"))
+        self.model_name = name
+        self.model_button.setText(plain_caption(name) or _("No model"))
         self.model_button.setAccessibleName(_("Model: {name}").format(name=name or _("none")))
 
     def show_progress(self, progress: LoadProgress | PromptProgress | None) -> None:
@@ -185,7 +187,7 @@ def example_questions() -> tuple[str, str, str]:
 class _ProgressLine(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._words = QLabel(self)
+        self._words = plain_label(parent=self)
         self._words.setProperty("muted", True)
         self._bar = QProgressBar(self)
         self._bar.setRange(0, 1000)

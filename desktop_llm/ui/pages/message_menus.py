@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMenu
 
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.message_bar import MessageAction
+from desktop_llm.ui.widgets.plain_text import plain_caption
 from desktop_llm.ui.widgets.transcript import Transcript
 from desktop_llm.words import _
 
@@ -59,7 +60,7 @@ class MessageMenus(QObject):
     def _show_link(self, address: str) -> None:
         """The full address first: a link's text can say anything."""
         menu = self._menu()
-        menu.addAction(address).setEnabled(False)
+        menu.addAction(plain_caption(address)).setEnabled(False)
         menu.addSeparator()
         menu.addAction(_("Open in the browser"), lambda: QDesktopServices.openUrl(QUrl(address)))
         menu.addAction(_("Copy address"), lambda: self._copy(address))

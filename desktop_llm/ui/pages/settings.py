@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
@@ -22,6 +21,7 @@ from desktop_llm.core.settings import Language, OnClose, Settings, Theme
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.field import Field
 from desktop_llm.ui.widgets.inputs import Choice, Number
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
 WIDTH = 680  # pixels of the column
@@ -58,7 +58,7 @@ class SettingsPage(QScrollArea):
         row.addWidget(column, 1000, Qt.AlignmentFlag.AlignTop)
         row.addStretch(1)
         self.setWidget(inside)
-        title = QLabel(_("Settings"), column)
+        title = plain_label(_("Settings"), column)
         title.setProperty("heading", True)
         self._column.addWidget(title)
         self._appearance()
@@ -172,7 +172,7 @@ class SettingsPage(QScrollArea):
     # --- controls ------------------------------------------------------------------------------
 
     def _section(self, words: str) -> None:
-        label = QLabel(words)
+        label = plain_label(words)
         label.setProperty("section", True)
         label.setContentsMargins(0, 24, 0, 4)
         self._column.addWidget(label)

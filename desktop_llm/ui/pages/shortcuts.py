@@ -6,13 +6,13 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFrame,
     QGridLayout,
-    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop_llm.ui.actions import Actions, Group, shortcut_text
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
 
@@ -37,14 +37,14 @@ class ShortcutsDialog(QDialog):
             ]
             if group is Group.CHAT:
                 rows += _other_keys()
-            section = QLabel(_(group.value))
+            section = plain_label(_(group.value))
             section.setProperty("section", True)
             grid.addWidget(section, row, 0, 1, 2)
             row += 1
             for words, keys in rows:
-                label = QLabel(words)
+                label = plain_label(words)
                 label.setWordWrap(True)
-                key = QLabel(keys)
+                key = plain_label(keys)
                 key.setProperty("keys", True)
                 key.setAccessibleName(f"{words}: {keys}")
                 grid.addWidget(label, row, 0)

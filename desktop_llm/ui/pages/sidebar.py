@@ -3,7 +3,6 @@
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QLabel,
     QLineEdit,
     QListView,
     QMenu,
@@ -23,6 +22,7 @@ from desktop_llm.ui.models.conversations import (
     HitsModel,
 )
 from desktop_llm.ui.widgets.list_rows import RowDelegate
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
 SEARCH_MILLISECONDS = 150  # of quiet before a search
@@ -62,7 +62,7 @@ class Sidebar(QWidget):
         self._found.setModel(self._hits)
         self._found.activated.connect(self._hit_chosen)
         self._found.clicked.connect(self._hit_chosen)
-        self._nothing = QLabel(self)
+        self._nothing = plain_label(parent=self)
         self._nothing.setProperty("muted", True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self._nothing.setWordWrap(True)

@@ -18,6 +18,7 @@ from desktop_llm.core.settings import Language, Settings, Theme
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.pages.conversation import example_questions
 from desktop_llm.ui.widgets.inputs import Choice
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.wrapping_button import WrappingButton
 from desktop_llm.words import _
 
@@ -35,7 +36,7 @@ class WelcomePage(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         inside = QFrame()
         inside.setObjectName("page")
-        title = QLabel(_("Welcome"), inside)
+        title = plain_label(_("Welcome"), inside)
         title.setProperty("title", True)
         privacy = _text(
             _("Chat with a language model on your own computer. What you write stays here: no "
@@ -58,7 +59,7 @@ class WelcomePage(QScrollArea):
         choices = QHBoxLayout()
         choices.setSpacing(16)
         for words, control in ((_("Language"), self.language), (_("Theme"), self.theme)):
-            label = QLabel(words, inside)
+            label = plain_label(words, inside)
             label.setBuddy(control)
             part = QVBoxLayout()
             part.setSpacing(4)
@@ -67,7 +68,7 @@ class WelcomePage(QScrollArea):
             choices.addLayout(part, 1)
         self._card = QFrame(inside)
         self._card.setObjectName("card")
-        self._model = QLabel(self._card)
+        self._model = plain_label(parent=self._card)
         self._model.setProperty("strong", True)
         self._about = _text("")
         self._folder = QPushButton(icon("folder-open"), _("Open the models folder"), self._card)
@@ -78,7 +79,7 @@ class WelcomePage(QScrollArea):
         card.addWidget(self._model)
         card.addWidget(self._about)
         card.addWidget(self._folder, 0, Qt.AlignmentFlag.AlignLeft)
-        try_out = QLabel(_("Try one of these"), inside)
+        try_out = plain_label(_("Try one of these"), inside)
         try_out.setProperty("section", True)
         column = QWidget(inside)
         column.setMaximumWidth(WIDTH)
@@ -150,8 +151,7 @@ def _about_model(model: InstalledModel, size: str) -> str:
 
 
 def _text(words: str) -> QLabel:
-    label = QLabel(words)
+    label = plain_label(words)
     label.setProperty("muted", True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     return label

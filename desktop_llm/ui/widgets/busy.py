@@ -4,7 +4,9 @@ where there is one.
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from desktop_llm.ui.widgets.plain_text import plain_label
 
 WIDTH = 420
 
@@ -22,7 +24,7 @@ class Busy(QWidget):
         self._card = QFrame(self)
         self._card.setObjectName("toast")
         self._card.setFixedWidth(WIDTH)
-        label = QLabel(words, self._card)
+        label = plain_label(words, self._card)
         label.setWordWrap(True)
         self._bar = QProgressBar(self._card)
         self._bar.setRange(0, 0)  # how far is not known yet

@@ -5,7 +5,6 @@ from PySide6.QtGui import QFocusEvent, QIcon, QInputMethodEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
@@ -13,6 +12,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_llm.core.text import clean_text
+from desktop_llm.ui.widgets.plain_text import plain_label
 
 MOST_LINES = 10
 SURELY_TEXT = 1000  # characters; nobody types as many spaces
@@ -27,7 +27,7 @@ class Composer(QFrame):
         super().__init__(parent)
         self.setObjectName("composer")
         self.editor = _Editor(self)
-        self.gauge = QLabel(self)
+        self.gauge = plain_label(parent=self)
         self.gauge.setProperty("small", True)
         self.button = QPushButton(self)
         self.button.setProperty("primary", True)

@@ -4,6 +4,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QStyleOption, QWidget
 
+from desktop_llm.ui.widgets.plain_text import plain_tip
+
 
 class ElidingLabel(QLabel):
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -12,7 +14,7 @@ class ElidingLabel(QLabel):
 
     def setText(self, text: str) -> None:
         super().setText(text)
-        self.setToolTip(text)
+        self.setToolTip(plain_tip(text))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(40, super().minimumSizeHint().height())

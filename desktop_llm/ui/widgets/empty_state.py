@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.wrapping_button import WrappingButton
 
 BUTTONS = 440  # pixels of their column
@@ -15,11 +16,11 @@ class EmptyState(QWidget):
     def __init__(self, icon: QIcon, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icon = icon
-        self._picture = QLabel(self)
+        self._picture = plain_label(parent=self)
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._title = QLabel(self)
+        self._title = plain_label(parent=self)
         self._title.setProperty("heading", True)
-        self._sentence = QLabel(self)
+        self._sentence = plain_label(parent=self)
         self._sentence.setProperty("muted", True)
         self._column = QWidget(self)
         self._column.setMaximumWidth(BUTTONS)
@@ -37,7 +38,6 @@ class EmptyState(QWidget):
         layout.addWidget(self._picture)
         for label in (self._title, self._sentence):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
             layout.addWidget(label)
         layout.addSpacing(16)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from desktop_llm.ui.widgets.plain_text import plain_label
 
 
 class Field(QWidget):
@@ -14,13 +16,11 @@ class Field(QWidget):
         super().__init__()
         self.control = control
         self.reset: QToolButton | None = None
-        label = QLabel(name, self)
+        label = plain_label(name, self)
         label.setBuddy(control)
-        label.setTextFormat(Qt.TextFormat.PlainText)
         label.setWordWrap(True)
-        about = QLabel(explanation, self)
+        about = plain_label(explanation, self)
         about.setProperty("small", True)
-        about.setTextFormat(Qt.TextFormat.PlainText)
         about.setWordWrap(True)
         if not control.accessibleName():
             control.setAccessibleName(name)

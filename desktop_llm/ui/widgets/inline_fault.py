@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop_llm.ui.widgets.plain_text import plain_label
+
 
 class InlineFault(QFrame):
     closed = Signal()
@@ -24,7 +26,7 @@ class InlineFault(QFrame):
         self._what = _label()
         self._what.setProperty("strong", True)
         self._next = _label()
-        sign = QLabel(self)
+        sign = plain_label(parent=self)
         sign.setPixmap(warning.pixmap(20, 20))
         self._sign, self._warning = sign, warning
         self._close = QToolButton(self)
@@ -87,8 +89,7 @@ class InlineFault(QFrame):
 
 
 def _label() -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
+    label = plain_label()
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -18,7 +18,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QIcon, QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QLabel,
     QLineEdit,
     QListView,
     QVBoxLayout,
@@ -26,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_llm.ui.widgets.list_rows import DETAIL_ROLE, ROW, DetailDelegate
+from desktop_llm.ui.widgets.plain_text import plain_label, plain_tip
 
 _NOWHERE = QModelIndex()
 
@@ -63,7 +63,7 @@ class Picker(QFrame):
         self._list.setIconSize(QSize(16, 16))
         self._list.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the line edit drives it
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._nothing = QLabel(nothing, self)
+        self._nothing = plain_label(nothing, self)
         self._nothing.setProperty("muted", True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         layout = QVBoxLayout(self)
@@ -176,7 +176,7 @@ class _Picks(QAbstractListModel):
         values = {
             roles.DisplayRole: pick.text,
             roles.DecorationRole: pick.icon,
-            roles.ToolTipRole: pick.hint or None,
+            roles.ToolTipRole: plain_tip(pick.hint) or None,
             roles.AccessibleTextRole: " ".join(part for part in (pick.text, pick.detail) if part),
             DETAIL_ROLE: pick.detail,
         }

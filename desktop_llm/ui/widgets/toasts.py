@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QEnterEvent, QIcon
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
+
+from desktop_llm.ui.widgets.plain_text import plain_label
 
 SHOWN_MILLISECONDS = 8000
 FOOT = 96  # pixels above the window's lower edge: clear of the composer's button
@@ -74,8 +76,7 @@ class _Toast(QFrame):
         super().__init__(parent)
         self.setObjectName("toast")
         self.setAccessibleName(text)
-        self.words = QLabel(text, self)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.words = plain_label(text, self)
         self.words.setWordWrap(len(text) > 60)
         self._call = call
         self._timer = QTimer(self)

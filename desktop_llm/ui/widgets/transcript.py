@@ -35,6 +35,7 @@ from desktop_llm.ui.widgets.message_column import (
 )
 from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
 from desktop_llm.ui.widgets.message_selection import MessageSelection, Position
+from desktop_llm.ui.widgets.plain_text import plain_tip
 
 NEAR_END = 24  # pixels from the end that still count as following it
 NAME_LENGTH = 2000  # characters of a message that a screen reader is given at once
@@ -354,7 +355,7 @@ class Transcript(QAbstractScrollArea):
         link = self._link_at(point)
         shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.IBeamCursor
         self.viewport().setCursor(shape)
-        self.viewport().setToolTip(link)
+        self.viewport().setToolTip(plain_tip(link))
         self._hover(point)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
