@@ -99,14 +99,18 @@ class ChatService:
 
     def measure(self, conversation: int | None, text: str, model: str = "") -> TokenCount | None:
         """Tokens of the prompt that sending `text` would make. Blocks, and loads the model where
-        that is not the one loaded; None for a file that crashed when it was loaded last.
+        that is not the one loaded; None where that was stopped, or for a file that crashed when it
+        was loaded last.
         """
         chosen = "" if conversation is None else self._store.get(conversation).model
         wanted = self._models.find(chosen or model or self._settings().model)
         if not self._models.is_loaded(wanted, self._options()):
             if self._models.suspect() == wanted.path:
                 return None
-            self._models.load(wanted, self._options(), self._idle_seconds()).result()
+            with suppress(CancelledError):  # by the reply that joined in
+                self._models.load(wanted, self._options(), self._idle_seconds()).result()
+            if not self._models.is_loaded(wanted, self._options()):
+                return None
         branch = [] if conversation is None else self._branch(conversation)
         return self._engine.count_tokens(self._prompt(branch, Message(Role.USER, text))).result()
 
@@ -333,15 +337,20 @@ class _Reply:
         """Load the model wanted unless it is the one loaded."""
         service = self._service
         model, options = service._models.find(wanted), service._options()
-        if service._models.is_loaded(model, options):
-            return
-        task: Task[Event, LoadedModel] = self._watch(
-            service._models.load(model, options, service._idle_seconds())
-        )
-        for event in task.wait_events():
-            if isinstance(event, LoadProgress):
-                self.task.post(event)
-        task.result()
+        while not service._models.is_loaded(model, options):
+            task: Task[Event, LoadedModel] = self._watch(
+                service._models.load(model, options, service._idle_seconds())
+            )
+            for event in task.wait_events():
+                if isinstance(event, LoadProgress):
+                    self.task.post(event)
+            try:
+                task.result()
+            except CancelledError:  # perhaps by another reply that waited for the same
+                if self.task.cancelled:
+                    raise
+            else:
+                return
 
     def _generate(
         self, question: StoredMessage, reply: StoredMessage, pieces: list[str]

@@ -1,5 +1,6 @@
 """Models: what is installed, what it says of itself, and loading it."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ class ModelService:
         self._marker = None if marker is None else LoadMarker(marker)
         self._headers: dict[str, tuple[tuple[int, int], Header]] = {}
         self._options: LoadOptions | None = None  # that the last load was asked with
+        self._lock = threading.Lock()  # of the next
+        self._loading: tuple[tuple[str, LoadOptions], Task[Event, LoadedModel]] | None = None
 
     def installed(self) -> list[InstalledModel]:
         """Every usable model file."""
@@ -55,15 +58,28 @@ class ModelService:
     def load(
         self, model: InstalledModel, options: LoadOptions, idle_unload_seconds: int = 0
     ) -> Task[Event, LoadedModel]:
-        """Start loading. Raises EnvironmentFault: a broken header, or too little memory."""
-        self._check_memory(model.path, options)
+        """Start loading, or join in where the same is being loaded: a cancel is everybody's then.
+        Raises EnvironmentFault: a broken header, or too little memory.
+        """
+        wanted = (model.path, options)
+        with self._lock:
+            task = self._loading[1] if self._loading and self._loading[0] == wanted else None
+            if task is None or task.done or task.cancelled:
+                task = self._load(model.path, options, idle_unload_seconds)
+                self._loading = (wanted, task)
+        return task
+
+    def _load(
+        self, path: str, options: LoadOptions, idle_unload_seconds: int
+    ) -> Task[Event, LoadedModel]:
+        self._check_memory(path, options)
         self._options = options
         marker = self._marker
         if marker is not None:
-            marker.begin(model.path)
-        task = self._engine.load(Path(model.path), options, idle_unload_seconds)
+            marker.begin(path)
+        task = self._engine.load(Path(path), options, idle_unload_seconds)
         if marker is not None:
-            task.on_end(lambda error: _note_end(marker, model.path, error))
+            task.on_end(lambda error: _note_end(marker, path, error))
         return task
 
     def current(self) -> LoadedModel | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from desktop_llm.ui.icons import icon
@@ -31,15 +32,15 @@ class Command(Enum):
     NEW = Declared(noted("New conversation"), Group.CHAT, "plus", ("Ctrl+N",))
     SEARCH = Declared(noted("Search conversations"), Group.CHAT, "magnifying-glass", ("Ctrl+F",))
     RENAME = Declared(noted("Rename conversation"), Group.CHAT, "pencil-simple", ("F2",))
-    DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash", ("Ctrl+Shift+Backspace",))
+    DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash")
     RESTORE = Declared(
         noted("Restore the last deleted conversation"), Group.CHAT, "arrow-counter-clockwise",
         ("Ctrl+Shift+T",),
     )  # fmt: skip
     PREVIOUS = Declared(noted("Previous conversation"), Group.CHAT, "caret-up", ("Alt+Up",))
     NEXT = Declared(noted("Next conversation"), Group.CHAT, "caret-down", ("Alt+Down",))
-    STOP = Declared(noted("Stop the reply"), Group.CHAT, "stop", ("Ctrl+.",))
-    RETRY = Declared(noted("Another reply"), Group.CHAT, "arrow-clockwise", ("Ctrl+R",))
+    STOP = Declared(noted("Stop the reply"), Group.CHAT, "stop", ("Ctrl+Shift+S",))
+    RETRY = Declared(noted("Another reply"), Group.CHAT, "arrow-clockwise", ("Ctrl+Shift+R",))
     COPY_REPLY = Declared(noted("Copy the last reply"), Group.CHAT, "copy", ("Ctrl+Shift+C",))
     NEWEST = Declared(noted("Go to the newest message"), Group.CHAT, "arrow-down", ("Ctrl+End",))
     MODEL = Declared(noted("Choose a model"), Group.CHAT, "cube", ("Ctrl+M",))
@@ -95,6 +96,20 @@ class Actions:
         """Words and first key, for a tooltip."""
         keys = shortcut_text(command)
         return _(command.value.words) + (f"  {keys[0]}" if keys else "")
+
+
+class BeforeText(QObject):
+    """Filters a text field: the palette's key reaches it, though X11 deletes to the line's end
+    with it.
+    """
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            keys = QKeySequence(event.keyCombination())
+            if keys in [QKeySequence(each) for each in Command.PALETTE.value.keys]:
+                event.ignore()
+                return True
+        return super().eventFilter(watched, event)
 
 
 def shortcut_text(command: Command) -> list[str]:

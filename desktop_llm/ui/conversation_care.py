@@ -20,6 +20,7 @@ from desktop_llm.ui.models.messages import entry_of, note_of
 from desktop_llm.ui.pages.conversation import ConversationView
 from desktop_llm.ui.pages.sidebar import Sidebar
 from desktop_llm.ui.replies import Live, Replies
+from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
@@ -325,6 +326,7 @@ class ConversationCare(QObject):
         elif answer.reply.id in self._keys():
             self.branch[self._keys().index(answer.reply.id)] = answer.reply
             self._view.transcript.finish(answer.reply.id, answer.reply.text, note_of(answer.reply))
+            announce(self._view.transcript, _("The reply has ended."))
         self._view.transcript.refresh_actions()
         self.faulted.emit(fault, answer is not None)
         self.busy_changed.emit()

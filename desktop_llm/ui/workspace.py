@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 from shiboken6 import isValid
 
-from desktop_llm.ui.actions import Actions, Command, shortcut_text
+from desktop_llm.ui.actions import Actions, BeforeText, Command, shortcut_text
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import icon
@@ -89,6 +97,8 @@ class Workspace(QWidget):
         self._declare_actions()
         self.chat = ChatPage(bridge, replies, drafts, self.commands, self.toasts, tokens, self)
         self._made[Page.CHAT] = self.chat
+        self._before_text = BeforeText(self)
+        self._guard_keys(self.chat)
         self.rail = Rail(self.commands, [Command.CHAT], [Command.SETTINGS], self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.chat)
@@ -129,6 +139,7 @@ class Workspace(QWidget):
     def show_page(self, page: Page) -> None:
         if page not in self._made:
             self._made[page] = self._make_page[page]()
+            self._guard_keys(self._made[page])
             self._stack.addWidget(self._made[page])
         self._stack.setCurrentWidget(self._made[page])
         self.rail.mark(page.value)
@@ -137,6 +148,11 @@ class Workspace(QWidget):
         else:
             self._made[page].setFocus(Qt.FocusReason.OtherFocusReason)
         self.page_shown.emit(page)
+
+    def _guard_keys(self, page: QWidget) -> None:
+        for kind in (QPlainTextEdit, QLineEdit):
+            for field in page.findChildren(kind):
+                field.installEventFilter(self._before_text)
 
     # --- actions -------------------------------------------------------------------------------
 
@@ -229,3 +245,5 @@ class Workspace(QWidget):
         elif self.chat.sidebar.search.text():
             self.chat.sidebar.search.clear()
             self.chat.composer.setFocus()
+        else:
+            self.chat.stop()

@@ -17,7 +17,7 @@ from tests.fakes.gguf_files import gguf
 class Chat:
     """`steps`: what the worker does with each question, see `desktop_llm.worker.fake`."""
 
-    def __init__(self, folder: Path, *steps: str) -> None:
+    def __init__(self, folder: Path, *steps: str, hangs_at_load: int = 0) -> None:
         folders = Folders(folder / "data", folder / "cache")
         folders.models.mkdir(parents=True)
         (folders.models / "a-model.gguf").write_bytes(gguf())
@@ -25,7 +25,8 @@ class Chat:
         self.store = Conversations(self.database)
         script = [argument for step in steps for argument in ("--step", step)]
         state = ("--state", str(folder / "state"))
-        command = (sys.executable, "-m", "desktop_llm.worker.fake", *state, *script)
+        hangs = ("--hangs-at-load", str(hangs_at_load)) if hangs_at_load else ()
+        command = (sys.executable, "-m", "desktop_llm.worker.fake", *state, *hangs, *script)
         self.engine = EngineClient(folder / "worker.log", command, back_off=(0.0, 0.0, 0.0))
         self.models = ModelService(Library(folders), self.engine)
         self.settings = Settings(model="a-model")

@@ -101,9 +101,18 @@ def test_a_notice_offers_its_action_once(qtbot):
     toasts.show("Deleted.", "Undo", lambda: done.append(1))
     assert toasts.text() == "Deleted."
     toasts.show("Another.", "Undo", lambda: done.append(2))
+    toasts.show("Plain.")
+    toasts.show("Copied.")
+    assert toasts.text() == "Deleted.\nAnother.\nCopied."
     toasts.act()
-    qtbot.waitUntil(lambda: toasts.text() == "")
     assert done == [2]
+    assert toasts.text() == "Deleted.\nCopied."
+    for number in range(5):
+        toasts.show(f"{number}", "Undo", lambda: done.append(1))
+    assert toasts.text() == "2\n3\n4"
+    toasts.clear()
+    toasts.act()
+    assert (done, toasts.text()) == ([2], "")
 
 
 @pytest.fixture

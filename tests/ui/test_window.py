@@ -1,8 +1,8 @@
 """The window around the conversation: pages, palette, settings, lists, languages, keys, names."""
 
 import pytest
-from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
@@ -10,10 +10,13 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QLineEdit,
+    QPushButton,
     QScrollBar,
     QWidget,
 )
 
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.messages import MessageState
 from desktop_llm.core.settings import OnClose
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.pages.about import AboutDialog
@@ -22,7 +25,7 @@ from desktop_llm.ui.pages.settings import SettingsPage
 from desktop_llm.ui.pages.shortcuts import ShortcutsDialog
 from desktop_llm.ui.pages.welcome import WelcomePage
 from desktop_llm.ui.workspace import Page
-from tests.ui.helpers import shown
+from tests.ui.helpers import REPLY, shown, stop_all
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractScrollArea)
 
@@ -167,6 +170,75 @@ def test_messages_are_walked_by_arrow_keys_and_read_aloud(qtbot, make_program, f
     qtbot.waitUntil(lambda: transcript._bar.key == transcript._column[0].key)
     qtbot.keyClick(transcript, Qt.Key.Key_Up)
     assert transcript._current == 0
+
+
+def test_the_focus_never_gets_lost(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.show_fault(EnvironmentFault(FaultCode.DISK_FULL, path="/x"), retry=True)
+    page.view.fault.findChildren(QPushButton)[-1].setFocus()
+    page.view.fault.dismiss()
+    assert QApplication.focusWidget() is page.composer.editor
+    transcript = page.view.transcript
+    transcript.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(lambda: transcript._bar.isVisible())
+    again = next(b for b in transcript._bar._buttons if b.accessibleName() == "Another reply")
+    again.setFocus()
+    qtbot.keyClick(again, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: "kept" in program.workspace.toasts.text(), timeout=REPLY)
+    assert QApplication.focusWidget() is transcript
+    stop_all(qtbot, program)
+
+
+def test_what_happens_is_announced(qtbot, make_program, filled, monkeypatch):
+    said = []
+    monkeypatch.setattr(QAccessible, "isActive", staticmethod(lambda: True))
+    monkeypatch.setattr(
+        QAccessible,
+        "updateAccessibility",
+        staticmethod(lambda event: said.append(getattr(event, "message", str)())),
+    )
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.show_fault(EnvironmentFault(FaultCode.DISK_FULL, path="/x"))
+    assert any("full" in words for words in said)
+    page.composer.set_text("What colour is the sky? One word.")
+    page.composer.button.click()
+    qtbot.waitUntil(lambda: "The reply has ended." in said, timeout=REPLY)
+
+
+def test_the_palettes_key_reaches_it_from_a_text(qtbot, make_program):
+    """Where the text field would take it: X11 deletes to the end of the line with it."""
+    program = make_program()
+    page = shown(qtbot, program)
+    control = Qt.KeyboardModifier.ControlModifier
+    for field in (page.composer.editor, page.sidebar.search):
+        event = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_K, control)
+        event.ignore()
+        QApplication.sendEvent(field, event)
+        assert not event.isAccepted()
+        copy = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_C, control)
+        QApplication.sendEvent(field, copy)
+        assert copy.isAccepted()
+
+
+def test_keys_of_the_list_and_of_the_reply(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.composer.set_text("words to keep")
+    for modifiers in (Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier):
+        qtbot.keyClick(page.composer.editor, Qt.Key.Key_Delete, modifiers)
+    page.sidebar.list.setFocus()
+    qtbot.keyClick(page.sidebar.list, Qt.Key.Key_Delete)
+    shown(qtbot, program, filled[-2])
+    assert program.workspace.toasts.text() == "“Code” is deleted."
+    program.workspace.toasts.clear()
+    page.composer.set_text("Tell me a very long story about a whale.")
+    page.composer.button.click()
+    qtbot.waitUntil(lambda: len(page.shown.branch) == 4, timeout=REPLY)
+    with qtbot.waitSignal(page.shown.answered, timeout=REPLY) as answered:
+        qtbot.keyClick(page.composer.editor, Qt.Key.Key_Escape)
+    assert answered.args[0].state is MessageState.STOPPED
 
 
 # --- the list ------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ import threading
 
 import pytest
 
-from desktop_llm.core.engine import TextDelta
+from desktop_llm.core.engine import LoadProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.core.replies import Asked
 from desktop_llm.core.settings import Settings
+from desktop_llm.services.models import ModelService
 from desktop_llm.storage.conversations import Conversations
 from tests.fakes.chat import Chat
 
@@ -17,8 +18,8 @@ from tests.fakes.chat import Chat
 def make_chat(tmp_path):
     chats = []
 
-    def make(*steps: str) -> Chat:
-        chats.append(Chat(tmp_path, *steps))
+    def make(*steps: str, hangs_at_load: int = 0) -> Chat:
+        chats.append(Chat(tmp_path, *steps, hangs_at_load=hangs_at_load))
         return chats[-1]
 
     yield make
@@ -121,6 +122,49 @@ def test_a_reply_by_another_template_says_so(make_chat):
     assert answered.notice.code is FaultCode.TEMPLATE_FAILED
     assert answered.notice.data["reason"] == "it drops the question"
     assert chat.service.retry(answered.reply).result(20).notice is None
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Counts the calls that want a model, each when it has joined the queue."""
+    asked = threading.Semaphore(0)
+    load = ModelService.load
+
+    def counted(*given):
+        task = load(*given)
+        asked.release()
+        return task
+
+    monkeypatch.setattr(ModelService, "load", counted)
+    return asked
+
+
+def test_stopping_one_reply_stops_no_other_that_waits_for_the_same_model(make_chat, loads):
+    chat = make_chat(hangs_at_load=1)
+    one = chat.service.send(None, "one", None)
+    first(one, LoadProgress)
+    two = chat.service.send(None, "two", None)
+    for _ in range(2):
+        assert loads.acquire(timeout=20)
+    one.cancel()
+    assert one.result(20).reply.state is MessageState.STOPPED
+    assert two.result(20).reply.text == "two "
+
+
+def test_a_count_whose_load_is_stopped_says_nothing(make_chat, loads):
+    chat = make_chat(hangs_at_load=1)
+    counted = []
+    counting = threading.Thread(
+        target=lambda: counted.append(chat.service.measure(None, "one two", ""))
+    )
+    counting.start()
+    assert loads.acquire(timeout=20)
+    reply = chat.service.send(None, "one", None)
+    assert loads.acquire(timeout=20)
+    reply.cancel()
+    assert reply.result(20).reply.state is MessageState.STOPPED
+    counting.join(20)
+    assert counted == [None]
 
 
 def test_the_next_question_carries_the_conversation(make_chat):

@@ -182,6 +182,20 @@ def test_a_folder_that_cannot_be_written_to_does_not_keep_a_model_from_loading(m
     assert models.service.suspect() == ""
 
 
+def test_who_wants_what_is_being_loaded_joins_in(make_models):
+    models = make_models("--hangs-at-load", "1")
+    models.add("one")
+    first = models.load("one")
+    next(iter(first.wait_events()))
+    assert models.load("one") is first
+    first.cancel()
+    second = models.load("one")
+    assert second is not first
+    assert second.result(10)
+    assert models.load("one") is not second
+    assert models.load("one", context_length=512).result(10)
+
+
 def test_a_changed_file_is_read_again(make_models):
     models = make_models()
     path = Path(models.add("one"))

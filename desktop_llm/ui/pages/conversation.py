@@ -82,6 +82,7 @@ class ConversationView(QFrame):
         self.fault = InlineFault(icon("warning", Role.BrightText), icon("x"), self)
         self.fault.set_words(_("Dismiss"))
         self.composer = Composer(self)
+        self.fault.after = self.composer
         self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
         self._arrange()
 

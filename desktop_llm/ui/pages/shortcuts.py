@@ -73,6 +73,8 @@ def _other_keys() -> list[tuple[str, str]]:
     return [
         (_("Send"), "Enter"),
         (_("New line"), "Shift+Enter"),
+        (_("Close the topmost, or stop the reply"), "Esc"),
+        (_("Delete conversation"), "Delete"),
         (_("From message to message"), "↑ ↓"),
         (_("Menu of a message"), "Shift+F10"),
     ]

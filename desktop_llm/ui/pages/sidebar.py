@@ -1,6 +1,7 @@
 """The list beside a conversation: all of them by day, or what a search found."""
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -58,6 +59,7 @@ class Sidebar(QWidget):
         self.list.customContextMenuRequested.connect(self._show_menu)
         self.list.selectionModel().currentChanged.connect(self._row_chosen)
         self.list.itemDelegate().closeEditor.connect(self._edited)
+        self.list.delete_pressed.connect(self._delete_current)
         self._found = self._new_list(_("Found"))
         self._found.setModel(self._hits)
         self._found.activated.connect(self._hit_chosen)
@@ -144,8 +146,8 @@ class Sidebar(QWidget):
             self.list.scrollTo(self.model.index(row, 0))
             self.list.edit(self.model.index(row, 0))
 
-    def _new_list(self, name: str) -> QListView:
-        view = QListView(self)
+    def _new_list(self, name: str) -> "_List":
+        view = _List(self)
         view.setItemDelegate(RowDelegate(view))
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -179,6 +181,11 @@ class Sidebar(QWidget):
     def _hit_chosen(self, index: QModelIndex) -> None:
         self.chosen.emit(index.data(ID_ROLE), index.data(MESSAGE_ROLE))
 
+    def _delete_current(self) -> None:
+        number = self.list.currentIndex().data(ID_ROLE)
+        if number is not None:
+            self.delete_wanted.emit(number)
+
     def _show_menu(self, point: QPoint) -> None:
         """Of the row that was clicked, whichever is open."""
         number = self.list.indexAt(point).data(ID_ROLE)
@@ -190,3 +197,13 @@ class Sidebar(QWidget):
         menu.addAction(icon(rename.icon), _(rename.words), lambda: self.rename(number))
         menu.addAction(icon(delete.icon), _(delete.words), lambda: self.delete_wanted.emit(number))
         menu.popup(self.list.viewport().mapToGlobal(point))
+
+
+class _List(QListView):
+    delete_pressed = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Delete:
+            self.delete_pressed.emit()
+        else:
+            super().keyPressEvent(event)

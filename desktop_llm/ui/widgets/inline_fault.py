@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
     QFrame,
@@ -14,14 +14,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 
 class InlineFault(QFrame):
-    closed = Signal()
-
     def __init__(self, warning: QIcon, close: QIcon, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.after: QWidget | None = None  # gets the focus when this goes with it
         self.setObjectName("fault")
         self._what = _label()
         self._what.setProperty("strong", True)
@@ -72,14 +72,18 @@ class InlineFault(QFrame):
             self._buttons.addStretch()
         self._sign.setPixmap(self._warning.pixmap(20, 20))
         self.show()
+        announce(self, f"{what} {next_step}".strip())
 
     def text(self) -> str:
         return f"{self._what.text()} {self._next.text()}".strip() if not self.isHidden() else ""
 
     def dismiss(self) -> None:
-        if not self.isHidden():
-            self.hide()
-            self.closed.emit()
+        if self.isHidden():
+            return
+        focus = self.window().focusWidget()
+        if self.after is not None and focus is not None and self.isAncestorOf(focus):
+            self.after.setFocus()
+        self.hide()
 
     def _clear_buttons(self) -> None:
         while (item := self._buttons.takeAt(0)) is not None:

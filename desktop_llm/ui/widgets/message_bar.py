@@ -57,7 +57,11 @@ class MessageBar(QWidget):
         self.setVisible(bool(actions))
 
     def leave(self) -> None:
+        """The focus, where it is here, goes to what holds this."""
         self.key = None
+        focus, holder = self.window().focusWidget(), self.parentWidget()
+        if holder is not None and focus is not None and self.isAncestorOf(focus):
+            holder.setFocus()
         self.hide()
 
     def place(self, right: float, top: float) -> None:

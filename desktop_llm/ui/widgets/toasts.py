@@ -2,61 +2,73 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QEnterEvent, QIcon
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtGui import QEnterEvent, QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
+from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 SHOWN_MILLISECONDS = 8000
 FOOT = 96  # pixels above the window's lower edge: clear of the composer's button
+BETWEEN = 8  # pixels between two
 WIDEST = 560
+MOST = 3  # at a time
 
 
 class Toasts(QObject):
-    """One at a time over `window`; a new one takes the place of the one before."""
+    """Over `window`, the newest lowest. A new one takes the place of those that offer nothing;
+    those that offer a way back stay for their time.
+    """
 
     def __init__(self, window: QWidget, close_icon: QIcon, close_words: str) -> None:
         super().__init__(window)
         self._window = window
         self._close = (close_icon, close_words)
-        self._toast: _Toast | None = None
+        self._shown: list[_Toast] = []
         window.installEventFilter(self)
 
     def show(self, text: str, action: str = "", call: Callable[[], object] = lambda: None) -> None:
-        self.clear()
-        self._toast = _Toast(self._window, text, action, call, self._close)
-        self._toast.destroyed.connect(self._gone)
+        for old in list(self._shown):
+            if not old.offers:
+                old.end()
+        if len(self._shown) >= MOST:
+            self._shown[0].end()
+        toast = _Toast(self._window, text, action, call, self._close)
+        toast.ended.connect(lambda: self._gone(toast))
+        self._shown.append(toast)
         self._place()
-        self._toast.show()
-        self._toast.raise_()
-        if QAccessible.isActive():
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self._toast, text))
+        toast.show()
+        toast.raise_()
+        announce(toast, text)
 
     def clear(self) -> None:
-        if self._toast is not None:
-            self._toast.end()
-            self._toast = None
+        for toast in list(self._shown):
+            toast.end()
 
     def text(self) -> str:
-        return "" if self._toast is None else self._toast.words.text()
+        """Of those that are shown, one a line."""
+        return "\n".join(toast.words.text() for toast in self._shown)
 
     def act(self) -> None:
-        """What the button of the notice does."""
-        if self._toast is not None:
-            self._toast.act()
+        """What the button of the newest that has one does."""
+        offers = [toast for toast in self._shown if toast.offers]
+        if offers:
+            offers[-1].act()
 
-    def _gone(self) -> None:
-        self._toast = None
+    def _gone(self, toast: "_Toast") -> None:
+        if toast in self._shown:
+            self._shown.remove(toast)
+            self._place()
 
     def _place(self) -> None:
-        if self._toast is None:
-            return
         room = self._window.size()
-        self._toast.setMaximumWidth(min(WIDEST, room.width() - 48))
-        self._toast.adjustSize()
-        size = self._toast.size()
-        self._toast.move((room.width() - size.width()) // 2, room.height() - size.height() - FOOT)
+        foot = room.height() - FOOT
+        for toast in reversed(self._shown):
+            toast.setMaximumWidth(min(WIDEST, room.width() - 48))
+            toast.adjustSize()
+            toast.move((room.width() - toast.width()) // 2, foot - toast.height())
+            foot -= toast.height() + BETWEEN
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
@@ -65,6 +77,8 @@ class Toasts(QObject):
 
 
 class _Toast(QFrame):
+    ended = Signal()
+
     def __init__(
         self,
         parent: QWidget,
@@ -78,6 +92,7 @@ class _Toast(QFrame):
         self.setAccessibleName(text)
         self.words = plain_label(text, self)
         self.words.setWordWrap(len(text) > 60)
+        self.offers = bool(action)
         self._call = call
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -106,6 +121,7 @@ class _Toast(QFrame):
     def end(self) -> None:
         self._timer.stop()
         self.hide()
+        self.ended.emit()
         self.deleteLater()
 
     def enterEvent(self, event: QEnterEvent) -> None:

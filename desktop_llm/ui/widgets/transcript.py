@@ -38,7 +38,7 @@ from desktop_llm.ui.widgets.message_selection import MessageSelection, Position
 from desktop_llm.ui.widgets.plain_text import plain_tip
 
 NEAR_END = 24  # pixels from the end that still count as following it
-NAME_LENGTH = 2000  # characters of a message that a screen reader is given at once
+NAME_LENGTH = 2000  # characters of a message in its name, unless a screen reader reads it
 
 
 class Transcript(QAbstractScrollArea):
@@ -296,6 +296,7 @@ class Transcript(QAbstractScrollArea):
         )
 
     def _show_readable(self, visible: range) -> None:
+        read = QAccessible.isActive()
         while len(self._readable) < len(visible):
             child = QWidget(self.viewport())
             child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -303,7 +304,7 @@ class Transcript(QAbstractScrollArea):
             self._readable.append(child)
         for child, index in zip(self._readable, visible, strict=False):
             entry = self._column[index]
-            name = f"{entry.speaker}: {entry.text}"[:NAME_LENGTH]
+            name = f"{entry.speaker}: {entry.text}"[: None if read else NAME_LENGTH]
             if child.accessibleName() != name:
                 child.setAccessibleName(name)
                 child.setAccessibleDescription(entry.note)
