@@ -3,11 +3,15 @@
 Pygments is imported when first needed: it would cost the window's start 30 ms.
 """
 
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-LONGEST = 100_000  # characters; longer code stays plain
+# Some lexers take quadratic time for a text made to hurt, and Python stands still within a match.
+LONGEST = 20_000  # characters; longer code stays plain
+LONGEST_LINE = 1000  # characters
+SECONDS = 1.0  # after which the rest stays plain
 
 
 class Kind(StrEnum):
@@ -30,7 +34,7 @@ def highlight(code: str, language: str) -> tuple[Run, ...]:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
-    if not language or len(code) > LONGEST:
+    if not may_highlight(code, language):
         return ()
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
@@ -38,13 +42,21 @@ def highlight(code: str, language: str) -> tuple[Run, ...]:
         return ()
     kinds = _kinds()
     runs: list[Run] = []
-    at = 0
+    at, end = 0, time.monotonic() + SECONDS
     for token, text in lexer.get_tokens(code):
         kind = next((kind for parent, kind in kinds if token in parent), None)
         if kind is not None and text.strip():
             runs.append(Run(at, len(text), kind))
         at += len(text)
+        if time.monotonic() > end:
+            break
     return tuple(runs)
+
+
+def may_highlight(code: str, language: str) -> bool:
+    """Whether it is worth the time it may take. `+`: lexers of templates within a language."""
+    short = len(code) <= LONGEST and max(map(len, code.split("\n"))) <= LONGEST_LINE
+    return bool(language) and "+" not in language.replace("c++", "cpp") and short
 
 
 def _kinds() -> tuple[tuple[Any, Kind], ...]:

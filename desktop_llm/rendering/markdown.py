@@ -84,10 +84,6 @@ def parse(text: str) -> tuple[Block, ...]:
     return read_blocks(text)[1]
 
 
-def plain_text(spans: Sequence[Span]) -> str:
-    return "".join(span.text for span in spans)
-
-
 @cache
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt

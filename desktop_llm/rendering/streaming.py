@@ -17,7 +17,6 @@ from desktop_llm.rendering.markdown import (
     Paragraph,
     Span,
     blocks_of,
-    parse,
     read_blocks,
 )
 
@@ -37,7 +36,6 @@ class StreamingParser:
     """Link definitions that come after their use show with the exact parse at the end."""
 
     def __init__(self) -> None:
-        self._text: list[str] = []
         self._open = ""  # source of what is not finished
         self._blocks: Blocks = ()  # what that makes
         self._number: int | None = None  # of the open part's first item, in a list that was cut
@@ -50,16 +48,12 @@ class StreamingParser:
 
     def feed(self, more: str) -> tuple[Blocks, Blocks]:
         """Blocks newly finished, and those still open (they replace the open ones of before)."""
-        self._text.append(more)
         grown = _grown(self._blocks, self._open, more) if more else self._blocks
         self._open += more
         if grown is not None:
             self._blocks = grown
             return (), grown
         return self._parse()
-
-    def finish(self) -> Blocks:
-        return parse("".join(self._text))
 
     def _parse(self) -> tuple[Blocks, Blocks]:
         tokens, blocks = read_blocks(self._open)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from desktop_llm.rendering.highlight import LONGEST, Run, highlight
+from desktop_llm.rendering.highlight import Run, highlight, may_highlight
 from desktop_llm.ui.bridge import Bridge
 
 KEPT = 64  # pieces of code; a message that is rendered again shows its colours at once
@@ -19,7 +19,7 @@ class CodeColours:
         if key in self._known:
             self._known.move_to_end(key)
             then(self._known[key])
-        elif len(code) <= LONGEST:
+        elif may_highlight(code, language):
             self._bridge.run(lambda: highlight(code, language), lambda runs: keep(runs))
 
         def keep(runs: Sequence[Run]) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from desktop_llm.core.settings import Theme
 from desktop_llm.rendering.highlight import highlight
+from desktop_llm.rendering.markdown import parse
 from desktop_llm.ui import theme
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.widgets.block_document import BlockDocument
@@ -52,9 +53,25 @@ def test_streamed_as_whole(transcript, tokens):
     streamed = transcript._column[0].document.toPlainText()
     transcript.finish(1, SAMPLE)
     whole = BlockDocument(tokens, theme.reading_font(transcript.font()))
-    whole.show_markdown(SAMPLE)
+    whole.show_blocks(parse(SAMPLE))
     assert transcript._column[0].document.toPlainText() == whole.toPlainText()
     assert streamed.split() == whole.toPlainText().split()
+
+
+def test_a_table_grows_row_by_row(transcript, tokens):
+    source = "| a | b |\n|---|---:|\n" + "".join(
+        f"| **{row}** | word {row} |\n" for row in range(12)
+    )
+    transcript.show_entries([Entry(1, "", False)])
+    tables = set()
+    for at in range(0, len(source), 7):
+        transcript.stream(1, source[at : at + 7])
+        frames = transcript._column[0].document.rootFrame().childFrames()
+        tables.update(frame.objectIndex() for frame in frames)
+        whole = BlockDocument(tokens, theme.reading_font(transcript.font()))
+        whole.show_blocks(parse(source[: at + 7]))
+        assert transcript._column[0].document.toPlainText() == whole.toPlainText()
+    assert len(tables) < 4
 
 
 def test_selection_reaches_across_messages(transcript):
@@ -213,6 +230,30 @@ def test_the_end_of_a_conversation_can_be_taken_back(transcript):
     assert [entry.key for entry in transcript._column] == [0, 1]
     transcript.select_all()
     assert "Message 1." in transcript.selected_text()
+
+
+def test_a_selection_bears_that_the_message_grows(transcript):
+    transcript.show_entries([Entry(1, "the question", True), Entry(2, "", False)])
+    transcript.stream(2, "Some words **and bold")
+    transcript.select_all()
+    transcript.stream(2, " text**, and more")
+    transcript.viewport().repaint()
+    assert transcript.selected_text() == "the question\n\nSome words and bold text, and more"
+    transcript.finish(2, "Short.")
+    transcript.viewport().repaint()
+    assert transcript.selected_text() == "the question\n\nShort."
+
+
+def test_all_is_copied_without_being_laid_out(elsewhere, qtbot):
+    entries = [Entry(number, f"**{number}** " + "*w* " * 400, False) for number in range(100)]
+    elsewhere.show_entries(entries)
+    elsewhere.select_all()
+    clipboard = QGuiApplication.clipboard()
+    clipboard.clear()
+    elsewhere.copy()
+    words = "\n\n".join(f"{number} " + "w " * 399 + "w" for number in range(100))
+    qtbot.waitUntil(lambda: clipboard.text() == words, timeout=20_000)
+    assert sum(entry.document is not None for entry in entries) < 30
 
 
 def test_a_double_click_takes_a_word(transcript, qtbot):

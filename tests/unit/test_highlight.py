@@ -2,7 +2,7 @@
 
 import pytest
 
-from desktop_llm.rendering.highlight import LONGEST, Kind, Run, highlight
+from desktop_llm.rendering.highlight import LONGEST, LONGEST_LINE, Kind, Run, highlight
 
 CODE = 'def add(a):\n    # sum 和\n    return a + 1, "x"\n'
 
@@ -21,7 +21,19 @@ def test_the_first_line_may_be_empty():
 
 
 @pytest.mark.parametrize(
-    ("code", "language"), [("x", ""), ("x", "no such language"), ("x" * (LONGEST + 1), "python")]
-)
+    ("code", "language"),
+    [("x", ""), ("x", "no such language"), ("x\n" * LONGEST, "python"),
+     ("x" * (LONGEST_LINE + 1), "python"), ("<a>", "html+jinja")],
+)  # fmt: skip
 def test_what_is_not_known_stays_plain(code, language):
     assert highlight(code, language) == ()
+
+
+def test_code_that_takes_too_long_is_coloured_as_far_as_that_goes(monkeypatch):
+    whole = highlight(CODE, "python")
+    monkeypatch.setattr("desktop_llm.rendering.highlight.SECONDS", -1.0)
+    assert highlight(CODE, "python") == whole[:1]
+
+
+def test_other_names_of_a_language():
+    assert highlight("return 1;", "c++")

@@ -32,7 +32,6 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class BackupsPage(QFrame):
-    refresh_wanted = Signal()
     create_wanted = Signal()
     restore_wanted = Signal(object)  # a `Backup`
 

@@ -47,7 +47,7 @@ class MessageMenus(QObject):
         transcript, text = self._transcript, self._transcript.text_of(key)
         menu = self._menu()
         copy = menu.addAction(icon("copy"), _("Copy selection"), transcript.copy)
-        copy.setEnabled(bool(transcript.selected_text()))
+        copy.setEnabled(transcript.has_selection)
         menu.addAction(_("Copy message"), lambda: self._copy(text))
         if code := transcript.code_of(key):
             menu.addAction(icon("code"), _("Copy code"), lambda: self._copy("\n\n".join(code)))

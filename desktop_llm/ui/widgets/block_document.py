@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QTextFrameFormat,
     QTextLength,
     QTextListFormat,
+    QTextTable,
     QTextTableFormat,
 )
 
@@ -29,7 +30,6 @@ from desktop_llm.rendering.markdown import (
     Rule,
     Span,
     Table,
-    parse,
 )
 from desktop_llm.rendering.streaming import joined
 from desktop_llm.ui.theme import MONOSPACE, Tokens
@@ -73,9 +73,6 @@ class BlockDocument(QTextDocument):
         cursor = self._at_end()
         cursor.setBlockFormat(self._layout(0, gap=0))
         cursor.insertText(text, self._characters())
-
-    def show_markdown(self, text: str) -> None:
-        self.show_blocks(parse(text))
 
     def show_blocks(self, blocks: Sequence[Block]) -> None:
         """Exactly these; nothing is done where they are what is shown."""
@@ -166,8 +163,25 @@ class BlockDocument(QTextDocument):
                 cursor.insertText(text[len(before_text) :], self._code_characters())
                 grown = Code(text, language)
                 self._open_code = [replace(placed, code=grown) for placed in self._open_code]
+            case Table() as shown, Table() as table:
+                return self._grow_table(shown, table)
             case _:
                 return False
+        return True
+
+    def _grow_table(self, shown: Table, wanted: Table) -> bool:
+        """Rows are added; the last one of before may be another by now."""
+        kept = max(0, len(shown.rows) - 1)
+        same = (shown.head, shown.align) == (wanted.head, wanted.align)
+        frames = self.rootFrame().childFrames()
+        table = frames[-1] if frames else None
+        if not same or shown.rows[:kept] != wanted.rows[:kept] or len(wanted.rows) < kept:
+            return False
+        if len(wanted.rows) < len(shown.rows) or not isinstance(table, QTextTable):
+            return False
+        table.appendRows(len(wanted.rows) - len(shown.rows))
+        for row in range(kept, len(wanted.rows)):
+            self._fill_row(table, row + 1, wanted.rows[row], wanted.align)
         return True
 
     def _freeze(self) -> None:
@@ -293,15 +307,27 @@ class BlockDocument(QTextDocument):
             cursor.insertBlock(_thin())
         made = cursor.insertTable(len(rows), len(table.head), layout)
         for row, cells in enumerate(rows):
-            for column, spans in enumerate(cells[: len(table.head)]):
-                inside = made.cellAt(row, column).firstCursorPosition()
-                align = QTextBlockFormat()
-                align.setProperty(
-                    QTextFormat.Property.BlockAlignment, ALIGNMENTS.get(table.align[column], 0x1)
-                )
-                inside.setBlockFormat(align)
-                self._spans(inside, spans, bold=row == 0)
+            self._fill_row(made, row, cells, table.align)
         self._after_frame(cursor)
+
+    def _fill_row(
+        self,
+        table: QTextTable,
+        row: int,
+        cells: Sequence[tuple[Span, ...]],
+        align: Sequence[str],
+    ) -> None:
+        for column, spans in enumerate(cells[: len(align)]):
+            cell = table.cellAt(row, column)
+            inside = cell.firstCursorPosition()
+            inside.setPosition(cell.lastPosition(), QTextCursor.MoveMode.KeepAnchor)
+            inside.removeSelectedText()
+            layout = QTextBlockFormat()
+            layout.setProperty(
+                QTextFormat.Property.BlockAlignment, ALIGNMENTS.get(align[column], 0x1)
+            )
+            inside.setBlockFormat(layout)
+            self._spans(inside, spans, bold=row == 0)
 
     def _after_frame(self, cursor: QTextCursor) -> None:
         """Qt puts an empty block after every frame."""

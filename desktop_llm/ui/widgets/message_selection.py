@@ -1,14 +1,33 @@
 """One selection across messages."""
 
+from dataclasses import dataclass
+
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
     QTextCursor,
 )
 
+from desktop_llm.rendering.markdown import parse
+from desktop_llm.rendering.plain_text import plain_text
 from desktop_llm.ui.widgets.message_column import MessageColumn
 
 Position = tuple[int, int]  # message, character
+END = 2**31  # the last character, also of a message that grows
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Markdown that has not been parsed."""
+
+    text: str
+
+
+def text_of(parts: list[str | Unread]) -> str:
+    """With an empty line between two messages. Parsing takes its time."""
+    return "\n\n".join(
+        plain_text(parse(part.text)) if isinstance(part, Unread) else part for part in parts
+    )
 
 
 class MessageSelection:
@@ -36,9 +55,8 @@ class MessageSelection:
 
     def take_all(self) -> None:
         if len(self._column):
-            last = len(self._column) - 1
             self.anchor = (0, 0)
-            self.cursor = (last, self._column.document(last).characterCount() - 1)
+            self.cursor = (len(self._column) - 1, END)
 
     def span(self) -> tuple[Position, Position] | None:
         """The earlier end first; None where nothing is selected."""
@@ -47,13 +65,24 @@ class MessageSelection:
         first, last = sorted((self.anchor, self.cursor))
         return first, last
 
-    def text(self) -> str:
-        """With an empty line between two messages."""
+    def parts(self) -> list["str | Unread"]:
+        """What is selected, a message each; those of which all is, and which nobody has looked at
+        yet, are still to be parsed.
+        """
         span = self.span()
         if span is None:
-            return ""
-        within = range(span[0][0], span[1][0] + 1)
-        return "\n\n".join(self._within(at, span).selection().toPlainText() for at in within)
+            return []
+        return [self._part(at, span) for at in range(span[0][0], span[1][0] + 1)]
+
+    def _part(self, index: int, span: tuple[Position, Position]) -> "str | Unread":
+        (first, start), (last, end) = span
+        entry = self._column[index]
+        whole = (index > first or start == 0) and (index < last or end == END)
+        if not whole or entry.stream is not None:
+            return self._within(index, span).selection().toPlainText()
+        if entry.mine:
+            return entry.text
+        return Unread(entry.text) if entry.blocks is None else plain_text(entry.blocks)
 
     def painted(self, index: int, ground: QColor) -> list[QAbstractTextDocumentLayout.Selection]:
         """What of one message is drawn as selected."""
@@ -72,7 +101,9 @@ class MessageSelection:
         (first, start), (last, end) = span
         document = self._column.document(index)
         cursor = QTextCursor(document)
-        cursor.setPosition(start if index == first else 0)
-        final = end if index == last else document.characterCount() - 1
-        cursor.setPosition(final, QTextCursor.MoveMode.KeepAnchor)
+        cursor.setPosition(min(start, document.characterCount() - 1) if index == first else 0)
+        final = document.characterCount() - 1
+        cursor.setPosition(
+            min(end, final) if index == last else final, QTextCursor.MoveMode.KeepAnchor
+        )
         return cursor

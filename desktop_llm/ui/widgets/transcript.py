@@ -34,7 +34,7 @@ from desktop_llm.ui.widgets.message_column import (
     Work,
 )
 from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
-from desktop_llm.ui.widgets.message_selection import MessageSelection, Position
+from desktop_llm.ui.widgets.message_selection import MessageSelection, Position, Unread, text_of
 from desktop_llm.ui.widgets.plain_text import plain_tip
 
 NEAR_END = 24  # pixels from the end that still count as following it
@@ -60,6 +60,7 @@ class Transcript(QAbstractScrollArea):
         self._column = MessageColumn(tokens, self.font(), colour_code, work)
         self._column.on_grown = self._grown
         self._column.on_later = self._change_later
+        self._work = work
         self._selection = MessageSelection(self._column)
         self._following = True
         self._current: int | None = None  # the message the keyboard is at
@@ -152,16 +153,26 @@ class Transcript(QAbstractScrollArea):
         return [text for _, text in document.code_frames()]
 
     def selected_text(self) -> str:
-        """Across messages, with an empty line between two."""
-        return self._selection.text()
+        """Across messages, with an empty line between two. Long where much is not laid out."""
+        return text_of(self._selection.parts())
+
+    @property
+    def has_selection(self) -> bool:
+        return self._selection.span() is not None
 
     def select_all(self) -> None:
         self._selection.take_all()
         self.viewport().update()
 
     def copy(self) -> None:
-        if text := self.selected_text():
-            QGuiApplication.clipboard().setText(text)
+        """What of it nobody has looked at yet is parsed elsewhere first."""
+        parts, clipboard = self._selection.parts(), QGuiApplication.clipboard()
+        if not parts:
+            return
+        if self._work is None or not any(isinstance(part, Unread) for part in parts):
+            clipboard.setText(text_of(parts))
+        else:
+            self._work(lambda: text_of(parts), clipboard.setText)
 
     def _forget_places(self) -> None:
         self._selection.clear()
