@@ -2,8 +2,7 @@
 
     python benchmarks/opening.py [MESSAGES]
 
-Prints one JSON object: milliseconds from the click to the painted messages, and the longest time
-the window was deaf in it.
+Prints one JSON object: milliseconds from the click to the painted messages.
 """
 
 import json

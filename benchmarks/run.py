@@ -1,7 +1,7 @@
 """Every number the program promises, measured in one run and printed as a table and as JSON.
 
     python benchmarks/run.py [--rounds N] [--only decode,busy,window,stall,opening,kills]
-                             [--json FILE] [--peer LLAMA_SERVER]
+                             [--seed N] [--json FILE] [--peer LLAMA_SERVER]
 
 What is compared is measured in turns, so that a noisy machine is noisy for both; the table gives
 medians with the least and the greatest, and the median of the ratios pair by pair.
@@ -34,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(parts))
+    parser.add_argument("--seed", type=int, default=1, help="of the kills' moments")
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--peer", type=Path, help="llama-server to be measured too")
     options = parser.parse_args()
@@ -164,7 +165,7 @@ def stall(options: argparse.Namespace) -> list[Row]:
     return [
         Row("event-loop stall, 1,500 tokens, p99", p99, bound="<= 8 ms", met=p99.median <= 8),
         Row("event-loop stall, 1,500 tokens, longest", longest, bound="<= 33 ms",
-            met=longest.median <= 33),
+            met=max(longest.values) <= 33),
         Row("speed of those 1,500 tokens", speed),
     ]  # fmt: skip
 
@@ -176,14 +177,14 @@ def opening(options: argparse.Namespace) -> list[Row]:
     return [Row("300 messages shown", shown, bound="<= 100 ms", met=shown.median <= 100)]
 
 
-def kills(_options: argparse.Namespace) -> list[Row]:
-    """Thirty of the 200 kills of `kills.py`."""
+def kills(options: argparse.Namespace) -> list[Row]:
+    """Thirty kills; `kills.py` makes as many as are wanted."""
     import tempfile
 
     from kills import run
 
     with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), 30, seed=int(time.time()))
+        found = run(Path(folder), 30, seed=options.seed)
     faults = sum(bool(kill.faults) for kill in found)
     behind = Series("ms", [1000 * kill.behind for kill in found] or [0.0])
     return [

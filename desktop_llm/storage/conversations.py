@@ -1,7 +1,6 @@
 """Conversations and their messages in the database."""
 
 import json
-import re
 import time
 from dataclasses import asdict
 from typing import Any
@@ -14,11 +13,10 @@ from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.core.text import clean_text
 from desktop_llm.storage.database import Database
-from desktop_llm.storage.search_text import match_query, spaced
+from desktop_llm.storage.search_index import find, index_message, index_title
 
 TITLE_LENGTH = 60  # characters
 ERASED_AT_ONCE = 20  # messages in one transaction, some 100 ms
-EXCERPT_LENGTH = 80  # characters, about
 
 _CONVERSATION = "id, title, model, leaf, draft, created, changed"
 _MESSAGE = "id, conversation, parent, role, text, state, created, model, reason, finish, stats"
@@ -31,20 +29,6 @@ WITH RECURSIVE branch (message, depth) AS (
     WHERE parent IS NOT NULL
 )
 SELECT {_MESSAGE} FROM branch JOIN messages ON messages.id = message ORDER BY depth DESC
-"""
-
-_FOUND_MESSAGES = """
-SELECT conversations.id, title, messages.id, text FROM messages
-JOIN conversations ON conversations.id = conversation
-WHERE deleted IS NULL
-  AND messages.id IN (SELECT rowid FROM message_text WHERE message_text MATCH ?)
-ORDER BY messages.id DESC LIMIT ?
-"""
-
-_FOUND_TITLES = """
-SELECT id, title FROM conversations
-WHERE deleted IS NULL AND id IN (SELECT rowid FROM title_text WHERE title_text MATCH ?)
-ORDER BY sequence DESC LIMIT ?
 """
 
 
@@ -92,7 +76,7 @@ class Conversations:
             connection.execute(
                 "UPDATE conversations SET title = ? WHERE id = ?", (title, conversation)
             )
-            _index_title(connection, conversation, title)
+            index_title(connection, conversation, title)
 
         self._database.write(update)
 
@@ -202,7 +186,7 @@ class Conversations:
                     (conversation, title_of(text), conversation),
                 )
                 if connection.changes():
-                    _index_title(connection, conversation, "")
+                    index_title(connection, conversation, "")
             number: int = conversation
             return number
 
@@ -276,7 +260,7 @@ class Conversations:
                 (text, state.value, reason, finish, measured, message),
             )
             if connection.changes():  # it may have been erased meanwhile
-                _index_message(connection, message, text)
+                index_message(connection, message, text)
 
         self._database.write(update)
 
@@ -289,21 +273,14 @@ class Conversations:
                 " RETURNING id, text"
             ).fetchall()
             for number, text in rows:
-                _index_message(connection, number, text)
+                index_message(connection, number, text)
             return len(rows)
 
         return self._database.write(update)
 
     def search(self, query: str, limit: int = 50) -> list[SearchHit]:
         """Titles, then messages, newest first. The query is words, never syntax."""
-        match = match_query(query)
-        if not match:
-            return []
-        titles = self._rows(_FOUND_TITLES, (match, limit))
-        messages = self._rows(_FOUND_MESSAGES, (match, limit))
-        hits = [_hit(query, number, title, None, title) for number, title in titles]
-        hits += [_hit(query, *row) for row in messages]
-        return hits[:limit]
+        return self._database.read(lambda connection: find(connection, query, limit))
 
     def _rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         return self._database.read(lambda connection: connection.execute(sql, values).fetchall())
@@ -322,7 +299,7 @@ def _create(connection: apsw.Connection, title: str, model: str) -> int:
         " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
         (number, title, model, now, now),
     )
-    _index_title(connection, number, title)
+    index_title(connection, number, title)
     return number
 
 
@@ -343,7 +320,7 @@ def _insert(
         (number, conversation, parent, role.value, text, state.value, now, model),
     )
     if state is not MessageState.STREAMING:
-        _index_message(connection, number, text)
+        index_message(connection, number, text)
     connection.execute(
         "UPDATE conversations SET leaf = ?, changed = ?,"
         " sequence = (SELECT max(sequence) + 1 FROM conversations) WHERE id = ?",
@@ -355,7 +332,7 @@ def _insert(
             "UPDATE conversations SET title = ? WHERE id = ? AND title = ''", (title, conversation)
         )
         if connection.changes():
-            _index_title(connection, conversation, title)
+            index_title(connection, conversation, title)
     return number
 
 
@@ -378,19 +355,6 @@ def title_of(text: str) -> str:
     cut = first[: TITLE_LENGTH - 1]
     word = cut.rfind(" ")
     return (cut[:word] if word > TITLE_LENGTH // 2 else cut) + "…"
-
-
-def _index_message(connection: apsw.Connection, message: int, text: str) -> None:
-    _index(connection, "message_text", message, text)
-
-
-def _index_title(connection: apsw.Connection, conversation: int, title: str) -> None:
-    _index(connection, "title_text", conversation, title)
-
-
-def _index(connection: apsw.Connection, table: str, row: int, text: str) -> None:
-    connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (row,))
-    connection.execute(f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", (row, spaced(text)))
 
 
 def _conversation(row: Any) -> Conversation:
@@ -420,23 +384,4 @@ def _message(row: Any) -> StoredMessage:
         reason=reason,
         finish=finish,
         stats=None if stats is None else GenerationStats(**json.loads(stats)),
-    )
-
-
-def _hit(query: str, conversation: int, title: str, message: int | None, text: str) -> SearchHit:
-    words = sorted(query.split(), key=len, reverse=True)
-    found = next(
-        (match for word in words if (match := re.search(re.escape(word), text, re.IGNORECASE))),
-        None,
-    )
-    start, end = found.span() if found else (0, 0)
-    left = max(0, start - (EXCERPT_LENGTH - (end - start)) // 2) if found else 0
-    excerpt = text[left : left + max(EXCERPT_LENGTH, end - left)]
-    return SearchHit(
-        conversation=conversation,
-        title=title,
-        message=message,
-        excerpt=excerpt.replace("\n", " "),
-        start=start - left,
-        end=end - left,
     )

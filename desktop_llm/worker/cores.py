@@ -121,10 +121,11 @@ class ThreadController:
 
     def begin(self, wanted_by_others: int | None) -> int:
         """Before a reply: start below the most where others want the cores already. A token tried
-        with too many threads can take seconds.
+        with too many threads can take seconds. Where this process may not use every core, nobody
+        knows whether the others want those it may.
         """
-        if wanted_by_others is not None:
-            free = max(1, (os.cpu_count() or self.most) - wanted_by_others)
+        if wanted_by_others is not None and self.most == os.cpu_count():
+            free = max(1, self.most - wanted_by_others)
             if free < self.threads:
                 self.threads = free
                 self._trial = None

@@ -167,7 +167,8 @@ class Session:
         with contextlib.ExitStack() as stack:
             if request.sampling.grammar is not None:
                 stack.enter_context(self._guard.watch())
-            self._controller.begin(cores_wanted_by_others())
+            if self._fixed_threads is None:
+                self._controller.begin(cores_wanted_by_others())
             reason, stats = self._reply(request, prompt, stops, emit)
         return Finished(reason, stats, template_fault)
 

@@ -160,8 +160,8 @@ def test_messages_are_walked_by_arrow_keys_and_read_aloud(qtbot, make_program, f
     program = make_program()
     transcript = shown(qtbot, program, filled[0 - 1]).view.transcript
     transcript.setFocus(Qt.FocusReason.TabFocusReason)
-    qtbot.waitUntil(lambda: bool([c for c in transcript._readable if c.isVisible()]))
-    names = [child.accessibleName() for child in transcript._readable if child.isVisible()]
+    qtbot.waitUntil(lambda: bool([c for c in transcript._reading.children if c.isVisible()]))
+    names = [child.accessibleName() for child in transcript._reading.children if child.isVisible()]
     assert names[0] == "You: About Code"
     assert "print(1)" in names[1]
     assert transcript._current == 1

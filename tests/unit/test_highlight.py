@@ -1,8 +1,9 @@
 """Code in colours."""
 
 import pytest
+from pygments.lexers import get_lexer_by_name
 
-from desktop_llm.rendering.highlight import LONGEST, LONGEST_LINE, Kind, Run, highlight
+from desktop_llm.rendering.highlight import LANGUAGES, LONGEST, LONGEST_LINE, Kind, Run, highlight
 
 CODE = 'def add(a):\n    # sum 和\n    return a + 1, "x"\n'
 
@@ -23,7 +24,7 @@ def test_the_first_line_may_be_empty():
 @pytest.mark.parametrize(
     ("code", "language"),
     [("x", ""), ("x", "no such language"), ("x\n" * LONGEST, "python"),
-     ("x" * (LONGEST_LINE + 1), "python"), ("<a>", "html+jinja")],
+     ("x" * (LONGEST_LINE + 1), "python"), ("<a>", "html+jinja"), ("1", "easytrieve")],
 )  # fmt: skip
 def test_what_is_not_known_stays_plain(code, language):
     assert highlight(code, language) == ()
@@ -37,3 +38,7 @@ def test_code_that_takes_too_long_is_coloured_as_far_as_that_goes(monkeypatch):
 
 def test_other_names_of_a_language():
     assert highlight("return 1;", "c++")
+
+
+def test_every_language_is_known():
+    assert [name for name in LANGUAGES if get_lexer_by_name(name).aliases[0] != name] == []

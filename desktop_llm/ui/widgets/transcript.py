@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleEvent,
     QColor,
     QContextMenuEvent,
     QFocusEvent,
@@ -34,11 +32,11 @@ from desktop_llm.ui.widgets.message_column import (
     Work,
 )
 from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
+from desktop_llm.ui.widgets.message_reading import MessageReading
 from desktop_llm.ui.widgets.message_selection import MessageSelection, Position, Unread, text_of
 from desktop_llm.ui.widgets.plain_text import plain_tip
 
 NEAR_END = 24  # pixels from the end that still count as following it
-NAME_LENGTH = 2000  # characters of a message in its name, unless a screen reader reads it
 
 
 class Transcript(QAbstractScrollArea):
@@ -68,7 +66,7 @@ class Transcript(QAbstractScrollArea):
         self._actions_of: Callable[[int], Sequence[MessageAction]] = lambda _key: ()
         self._bar = MessageBar(self.viewport())
         self._copy_code = CopyCodeButton(self.viewport())
-        self._readable: list[QWidget] = []  # a child for each visible message
+        self._reading = MessageReading(self.viewport())
         self._drag = QTimer(self)
         self._drag.setInterval(30)
         self._drag.timeout.connect(self._drag_on)
@@ -307,22 +305,7 @@ class Transcript(QAbstractScrollArea):
         )
 
     def _show_readable(self, visible: range) -> None:
-        read = QAccessible.isActive()
-        while len(self._readable) < len(visible):
-            child = QWidget(self.viewport())
-            child.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-            child.lower()
-            self._readable.append(child)
-        for child, index in zip(self._readable, visible, strict=False):
-            entry = self._column[index]
-            name = f"{entry.speaker}: {entry.text}"[: None if read else NAME_LENGTH]
-            if child.accessibleName() != name:
-                child.setAccessibleName(name)
-                child.setAccessibleDescription(entry.note)
-            child.setGeometry(self._card(index).toAlignedRect())
-            child.show()
-        for child in self._readable[len(visible) :]:
-            child.hide()
+        self._reading.show([(self._column[at], self._card(at).toAlignedRect()) for at in visible])
 
     def _show_bar(self) -> None:
         """Beside the message under the mouse, else the one the keyboard is at."""
@@ -465,11 +448,9 @@ class Transcript(QAbstractScrollArea):
         self._current = index
         self.viewport().update()
         visible = self._visible()
-        if index is None or index not in visible or not QAccessible.isActive():
-            return
-        self._show_readable(visible)
-        child = self._readable[index - visible.start]
-        QAccessible.updateAccessibility(QAccessibleEvent(child, QAccessible.Event.Focus))
+        if index is not None and index in visible:
+            self._show_readable(visible)
+            self._reading.focus(index - visible.start)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
