@@ -17,16 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 SCENES = ("welcome", "new", "chat", "settings", "palette", "backups")
-QUESTIONS = {
-    "en": (
-        "Why is the sky blue? Answer in two sentences.",
-        "Write a Python function that adds two numbers, in a code block.",
-    ),
-    "zh_CN": (
-        "Why is the sky blue? Answer in two sentences.",
-        "“天空为什么是蓝色的”用英语怎么说？",
-    ),
-}
+QUESTIONS = (  # in the one language the starter model knows
+    "Why is the sky blue? Answer in two sentences.",
+    "Write a Python function that adds two numbers, in a code block.",
+)
 LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh_CN"), ("dark", "zh_CN")]
 REPLY_SECONDS = 240
 
@@ -87,7 +81,7 @@ class Camera:
             workspace.show_page(Page.CHAT)
             self._shoot(window, "new", scenes)
             if {"chat", "palette"} & set(scenes):
-                for question in QUESTIONS[self._language]:
+                for question in QUESTIONS:
                     ended: list[object] = []
                     page.shown.answered.connect(ended.append)
                     page.composer.set_text(question)

@@ -131,8 +131,10 @@ QListView QLineEdit { min-height: 0; padding: 0 6px; border-radius: 4px; }
 QLineEdit, QComboBox, QSpinBox { border: 1px solid $border; border-radius: 6px;
   padding: 3px 8px; background: $surface; min-height: ${control}px; }
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; padding: 2px 7px; }
+QSpinBox { max-height: ${control}px; }
 QComboBox::drop-down { border: none; width: 24px; }
-QSpinBox QLineEdit { border: none; padding: 0 0 0 6px; background: transparent; }
+QSpinBox QLineEdit { border: none; padding: 0; background: transparent; min-height: 0; }
+QSpinBox QLineEdit:focus { border: none; padding: 0; }
 QSpinBox::up-button, QSpinBox::down-button { border: none; background: transparent; width: 28px; }
 QSpinBox::up-arrow, QSpinBox::down-arrow { width: 0; height: 0; }
 QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 4px;

@@ -32,6 +32,7 @@ class Number(QSpinBox):
     def __init__(self, up: QIcon, down: QIcon, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icons = (up, down)
+        self.lineEdit().setTextMargins(7, 0, 0, 0)  # where a `Choice` begins
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
