@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--scenes", default=",".join(SCENES))
     parser.add_argument("--look", nargs=2, metavar=("THEME", "LANGUAGE"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     if options.look:
         width, height = map(int, options.size.split("x"))
         Camera(options.out, *options.look, width, height).take(options.scenes.split(","))
@@ -44,7 +45,6 @@ def main() -> int:
         screen = ["-a", "-s", "-screen 0 3840x2160x24"]
         command = [runner, *screen, sys.executable, *sys.argv]
         return subprocess.run(command, check=False).returncode
-    options.out.mkdir(parents=True, exist_ok=True)
     for look in LOOKS:
         subprocess.run([sys.executable, *sys.argv, "--look", *look], check=True)
     return 0
@@ -111,7 +111,8 @@ class Camera:
 
     def _save(self, picture: object, scene: str) -> None:
         path = self._out / f"{scene}-{self._theme}-{self._language}.png"
-        picture.save(str(path))  # type: ignore[attr-defined]
+        if not picture.save(str(path)):  # type: ignore[attr-defined]
+            raise OSError(f"{path} cannot be written")
         print(path)
 
     def _settle(self) -> None:
