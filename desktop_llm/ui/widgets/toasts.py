@@ -1,4 +1,4 @@
-"""Short notices at the foot of a window: what happened, and one action such as Undo."""
+"""Short notices at the head of a window: what happened, and one action such as Undo."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 SHOWN_MILLISECONDS = 8000
-FOOT = 96  # pixels above the window's lower edge: clear of the composer's button
+HEAD = 56  # pixels below the window's upper edge: clear of titles, and of all that is written in
 BETWEEN = 8  # pixels between two
 WIDEST = 560
 MOST = 3  # at a time
 
 
 class Toasts(QObject):
-    """Over `window`, the newest lowest. A new one takes the place of those that offer nothing;
+    """Over `window`, the newest below. A new one takes the place of those that offer nothing;
     those that offer a way back stay for their time.
     """
 
@@ -62,13 +62,12 @@ class Toasts(QObject):
             self._place()
 
     def _place(self) -> None:
-        room = self._window.size()
-        foot = room.height() - FOOT
-        for toast in reversed(self._shown):
+        room, top = self._window.size(), HEAD
+        for toast in self._shown:
             toast.setMaximumWidth(min(WIDEST, room.width() - 48))
             toast.adjustSize()
-            toast.move((room.width() - toast.width()) // 2, foot - toast.height())
-            foot -= toast.height() + BETWEEN
+            toast.move((room.width() - toast.width()) // 2, top)
+            top += toast.height() + BETWEEN
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:
