@@ -137,6 +137,7 @@ def _bug(error: Exception) -> ProgramFault:
 
 def _say(fault: DesktopLlmError, settings: SettingsFile) -> None:
     """On the terminal; and in a window where there is none that anybody would look at."""
+    from PySide6.QtCore import Qt
     from PySide6.QtGui import QGuiApplication
     from PySide6.QtWidgets import QMessageBox
 
@@ -147,6 +148,9 @@ def _say(fault: DesktopLlmError, settings: SettingsFile) -> None:
     words = word_fault(fault)
     print(f"desktop-llm: {words}", file=sys.stderr)  # noqa: T201
     if QGuiApplication.platformName() != "offscreen" and not sys.stderr.isatty():
-        box = QMessageBox(QMessageBox.Icon.Warning, "desktop-llm", words.what)
-        box.setInformativeText(words.next_step)
+        box = QMessageBox()
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("desktop-llm")
+        box.setTextFormat(Qt.TextFormat.PlainText)  # paths and reasons are not ours
+        box.setText(f"{words.what}\n\n{words.next_step}")
         box.exec()

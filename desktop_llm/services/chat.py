@@ -63,9 +63,11 @@ class ChatService:
         self._replies: set[_Reply] = set()  # that are being written
         self._unstored: dict[int, StoredMessage] = {}  # ended replies that are not on disk
 
-    def send(self, conversation: int | None, text: str, parent: int | None) -> ReplyTask:
-        """Ask `text` after message `parent`; None: in a new conversation. The task ends with the
-        finished reply.
+    def send(
+        self, conversation: int | None, text: str, parent: int | None, model: str = ""
+    ) -> ReplyTask:
+        """Ask `text` after message `parent`; None: in a new conversation. `model`: other than the
+        one that is stored with it. The task ends with the finished reply.
 
         It fails where the question could not be kept, or is too long and stands in the draft again;
         any other fault of the model is the state and reason of the reply.
@@ -75,14 +77,15 @@ class ChatService:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         return self._start(
             conversation,
-            lambda model: self._store.ask(conversation, text, parent, model),
+            lambda name: self._store.ask(conversation, text, parent, name),
+            model,
             new_question=True,
         )
 
-    def retry(self, reply: StoredMessage) -> ReplyTask:
+    def retry(self, reply: StoredMessage, model: str = "") -> ReplyTask:
         """Make another reply to the same question, as a new branch."""
 
-        def again(model: str) -> tuple[StoredMessage, StoredMessage]:
+        def again(name: str) -> tuple[StoredMessage, StoredMessage]:
             assert reply.parent is not None
             question = self._store.message(reply.parent)
             fresh = self._store.add(
@@ -91,11 +94,11 @@ class ChatService:
                 "",
                 parent=question.id,
                 state=MessageState.STREAMING,
-                model=model,
+                model=name,
             )
             return question, fresh
 
-        return self._start(reply.conversation, again)
+        return self._start(reply.conversation, again, model)
 
     def measure(self, conversation: int | None, text: str, model: str = "") -> TokenCount | None:
         """Tokens of the prompt that sending `text` would make. Blocks, and loads the model where
@@ -152,6 +155,10 @@ class ChatService:
         """None: what is written before there is a conversation for it."""
         self._store.save_draft(conversation, text)
 
+    def add_to_draft(self, conversation: int, text: str) -> None:
+        """After what stands there."""
+        self._store.add_to_draft(conversation, text)
+
     def new_draft(self) -> str:
         return self._store.new_draft()
 
@@ -179,9 +186,10 @@ class ChatService:
         self,
         conversation: int | None,
         ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+        model: str,
         new_question: bool = False,
     ) -> ReplyTask:
-        reply = _Reply(self, conversation, ask, new_question)
+        reply = _Reply(self, conversation, ask, model, new_question)
         with self._lock:
             if conversation is not None and any(
                 other.conversation == conversation for other in self._replies
@@ -247,8 +255,10 @@ class _Reply:
         service: ChatService,
         conversation: int | None,
         ask: Callable[[str], tuple[StoredMessage, StoredMessage]],
+        model: str,
         new_question: bool,
     ) -> None:
+        self._model = model
         self._new_question = new_question
         self._service = service
         self._ask = ask
@@ -274,7 +284,9 @@ class _Reply:
 
     def _answer(self) -> Answered:
         store = self._service._store
-        chosen = "" if self.conversation is None else store.get(self.conversation).model
+        chosen = self._model
+        if not chosen and self.conversation is not None:
+            chosen = store.get(self.conversation).model
         wanted = chosen or self._service._settings().model
         name = wanted
         with suppress(EnvironmentFault):  # said below, when the question is safe

@@ -95,6 +95,15 @@ class Conversations:
             values = (text, conversation)
             self._execute("UPDATE conversations SET draft = ? WHERE id = ?", values, durable=False)
 
+    def add_to_draft(self, conversation: int, text: str) -> None:
+        text = clean_text(text)
+        self._execute(
+            "UPDATE conversations SET"
+            " draft = CASE draft WHEN '' THEN ? ELSE draft || char(10, 10) || ? END WHERE id = ?",
+            (text, text, conversation),
+            durable=False,
+        )
+
     def new_draft(self) -> str:
         return "".join(text for (text,) in self._rows("SELECT text FROM new_draft", ()))
 
@@ -214,13 +223,13 @@ class Conversations:
         self, conversation: int | None, text: str, parent: int | None, model: str
     ) -> tuple[StoredMessage, StoredMessage]:
         """A question and its empty reply in one durable transaction; the draft is done with.
-        None: in a new conversation.
+        None: in a new conversation; a draft without one goes where it is that question.
         """
 
         def insert(connection: apsw.Connection) -> tuple[int, int]:
             if conversation is None:
                 number = _create(connection, "", "")
-                connection.execute("DELETE FROM new_draft")
+                connection.execute("DELETE FROM new_draft WHERE text = ?", (clean_text(text),))
             else:
                 number = conversation
                 connection.execute("UPDATE conversations SET draft = '' WHERE id = ?", (number,))

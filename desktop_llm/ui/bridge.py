@@ -28,7 +28,9 @@ class Bridge(QObject):
         super().__init__(parent)
         self._posted.connect(_call, Qt.ConnectionType.QueuedConnection)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="window-work")
+        self._lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window-writes")
         self._work: set[Future[None]] = set()
+        self._writes: set[Future[None]] = set()
         self._closed = False
 
     def post(self, call: Callable[[], object]) -> None:
@@ -43,22 +45,37 @@ class Bridge(QObject):
         on_failure: Callable[[DesktopLlmError], object] | None = None,
     ) -> None:
         """Run `work` off the window's thread; then one of the others on it."""
-
-        def job() -> None:
-            try:
-                result = work()
-            except DesktopLlmError as error:
-                self._failed(error, on_failure)
-            except Exception as error:
-                logger.exception("work for the window failed")
-                detail = f"{type(error).__name__}: {error}"
-                self._failed(ProgramFault(FaultCode.BUG, detail=detail), on_failure)
-            else:
-                self.post(lambda: on_success(result))
-
         if not self._closed:
             self._work = {future for future in self._work if not future.done()}
-            self._work.add(self._pool.submit(job))
+            self._work.add(self._pool.submit(self._job, work, on_success, on_failure))
+
+    def write(
+        self,
+        work: Callable[[], T],
+        on_success: Callable[[T], object] = lambda _: None,
+        on_failure: Callable[[DesktopLlmError], object] | None = None,
+    ) -> None:
+        """The same for what must happen in the order it was asked for: one after the other."""
+        if not self._closed:
+            self._writes = {future for future in self._writes if not future.done()}
+            self._writes.add(self._lane.submit(self._job, work, on_success, on_failure))
+
+    def _job(
+        self,
+        work: Callable[[], T],
+        on_success: Callable[[T], object],
+        on_failure: Callable[[DesktopLlmError], object] | None,
+    ) -> None:
+        try:
+            result = work()
+        except DesktopLlmError as error:
+            self._failed(error, on_failure)
+        except Exception as error:
+            logger.exception("work for the window failed")
+            detail = f"{type(error).__name__}: {error}"
+            self._failed(ProgramFault(FaultCode.BUG, detail=detail), on_failure)
+        else:
+            self.post(lambda: on_success(result))
 
     def follow(
         self,
@@ -103,18 +120,25 @@ class Bridge(QObject):
         return drain
 
     def drain(self) -> None:
-        """Wait for the work that was given so far. Not on the window's thread."""
-        wait(set(self._work))
+        """Wait for all that was given so far. Not on the window's thread."""
+        wait(self._work | self._writes)
+
+    def drain_writes(self) -> None:
+        """Wait for what `write` was given so far. Not on the window's thread."""
+        wait(set(self._writes))
 
     def retire(self) -> None:
         """What runs goes on to its end; its results are no longer shown."""
-        self._closed = True
-        self._pool.shutdown(wait=False)
+        self._shut(wait=False)
 
     def close(self) -> None:
         """Wait for the work that runs; its results are no longer shown."""
+        self._shut(wait=True)
+
+    def _shut(self, wait: bool) -> None:
         self._closed = True
-        self._pool.shutdown(wait=True)
+        for pool in (self._pool, self._lane):
+            pool.shutdown(wait=wait)
 
     def _failed(
         self, fault: DesktopLlmError, on_failure: Callable[[DesktopLlmError], object] | None

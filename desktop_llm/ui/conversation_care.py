@@ -61,10 +61,10 @@ class ConversationCare(QObject):
         self._waiting: Live | None = None  # the first question of the new one that is shown
         self._opening: int | None = None  # the conversation that is being read
         self._opened_before = 0  # what was asked for an older one comes too late
-        self._draft = ""  # as it was saved last
         self._shown = False  # something is: a conversation, or a new one
         self.branch: list[StoredMessage] = []
         self.model = ""  # that the conversation names
+        self._chosen: tuple[int, str] | None = None  # a model, for one that is being read
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DRAFT_MILLISECONDS)
@@ -88,17 +88,17 @@ class ConversationCare(QObject):
         newest. `waiting`: the first question of the new one.
         """
         self._chat = chat
-        self._drafts.start(chat, new_draft)
-        numbers = [row.id for row in rows]
+        self._drafts.know(None, new_draft)
         if waiting is not None and waiting.conversation is not None:
-            wanted = waiting.conversation
+            self._load(waiting.conversation)  # perhaps younger than the list
+            return
+        numbers = [row.id for row in rows]
         if wanted != 0 and numbers:
             self._load(wanted if wanted in numbers else numbers[0])
             return
         self.new()
         if waiting is not None and waiting in self._replies:
             self._waiting = waiting
-            self._set_composer(waiting.since)
             self.busy_changed.emit()
 
     def pause(self) -> None:
@@ -113,6 +113,7 @@ class ConversationCare(QObject):
         conversation.
         """
         self.leave()
+        self._opened_before += 1
         for signal, slot in (
             (self._replies.asked, self._asked),
             (self._replies.grew, self._grew),
@@ -145,11 +146,10 @@ class ConversationCare(QObject):
     # --- what a person does --------------------------------------------------------------------
 
     def new(self) -> None:
-        typed = "" if self._opening is None else self._composer.text()
         self.leave()
         self._opened_before += 1
         self._show(None, "", "", [])
-        self._set_composer(self._drafts.new, typed)
+        self._set_composer(self._drafts.new)
         self._composer.setFocus()
 
     def open(self, number: int, message: int | None = None) -> None:
@@ -165,20 +165,19 @@ class ConversationCare(QObject):
             return False
         parent = self.branch[-1].id if self.branch else None
         try:
-            live = self._replies.send(self._chat, self._number, text, parent)
+            live = self._replies.send(self._chat, self._number, text, parent, self.model)
         except DesktopLlmError as fault:
             self.faulted.emit(fault, False)
             return False
         if self._number is None:
             self._waiting = live
-        self._draft = ""  # the question takes what is stored with it
         self.faulted.emit(None, False)
         self.busy_changed.emit()
         return True
 
     def send_composed(self, text: str) -> None:
         if self.send(text):
-            self._drafts.drop(self._number)
+            self._drafts.taken(self._number)
             self._composer.clear()
 
     def retry(self) -> None:
@@ -189,7 +188,7 @@ class ConversationCare(QObject):
         if reply.role is not Role.ASSISTANT:
             return
         try:
-            self._replies.retry(self._chat, reply)
+            self._replies.retry(self._chat, reply, self.model)
         except DesktopLlmError as fault:
             self.faulted.emit(fault, False)
             return
@@ -205,10 +204,14 @@ class ConversationCare(QObject):
             live.task.cancel()
 
     def choose_model(self, name: str) -> None:
-        if self._opening is None and self._number is not None and self._chat is not None:
-            chat, number = self._chat, self._number
+        chat, number = self._chat, self.number
+        if chat is None or number is None:
+            return
+        if self._opening is None:
             self.model = name
-            self._bridge.run(lambda: chat.choose_model(number, name), on_failure=self._fail)
+        else:
+            self._chosen = (number, name)
+        self._bridge.write(lambda: chat.choose_model(number, name), on_failure=self._fail)
 
     def deleted(self, number: int, after: int | None) -> None:
         """A conversation was; `after` is its neighbour."""
@@ -229,16 +232,16 @@ class ConversationCare(QObject):
     def leave(self) -> None:
         """Keep what is written before something else is shown."""
         self._timer.stop()
-        self.save_draft()
+        if self._opening is not None and self._shown:
+            if self._composer.has_text():
+                self._drafts.add(self._opening, self._composer.text())
+            self._set_composer("")
+        else:
+            self.save_draft()
 
     def save_draft(self) -> None:
         text = self._composer.text()
-        if not self._shown or self._opening is not None or text == self._draft:
-            return
-        self._draft, live = text, self.live
-        if live is not None and live.on_its_way:
-            live.since = text  # its question takes the stored draft with it
-        else:
+        if self._shown and self._opening is None and text != self._drafts.text(self._number, ""):
             self._drafts.note(self._number, text)
 
     # --- a reply -------------------------------------------------------------------------------
@@ -248,17 +251,22 @@ class ConversationCare(QObject):
 
     def _asked(self, live: Live) -> None:
         self.list_changed.emit()
-        if not self._shows(live):
-            if live.question:
-                self._drafts.note(live.conversation, live.since)
+        first, shown = live is self._waiting, self._shows(live)
+        if shown:
+            self._number, self._waiting = live.conversation, None
+            self._bring_in(live)
+            self._view.transcript.scroll_to_end()
+            self.busy_changed.emit()
+        if not live.question:
             return
-        self._number, self._waiting = live.conversation, None
-        self._bring_in(live)
-        if live.question:
-            self._draft = self._composer.text()
-            self._drafts.note(self._number, self._draft)
-        self._view.transcript.scroll_to_end()
-        self.busy_changed.emit()
+        if shown:  # the stored draft went with the question, what stands here since did not
+            self._drafts.note(self._number, self._composer.text())
+        elif live.new:
+            self._drafts.note(None, self._drafts.new)
+        else:
+            self._drafts.note(live.conversation, self._drafts.text(live.conversation, ""))
+        if shown and first:
+            self._drafts.note(None, "")
 
     def _bring_in(self, live: Live) -> None:
         """Its question and its reply into the branch that is shown, where they are not yet."""
@@ -282,24 +290,29 @@ class ConversationCare(QObject):
 
     def _offer_earlier(self, live: Live, reply: int) -> None:
         """The way back from another reply to the one before."""
-        chat, number = self._chat, live.conversation
-        if chat is None or number is None:
-            return
+        number = live.conversation
+        assert number is not None
 
-        def work() -> None:
-            with suppress(DesktopLlmError):
-                live.task.result()
-            chat.show_branch(number, reply)
+        def back() -> None:
+            chat, running = self._chat, self._replies.live(number)
+            if chat is None:
+                return
+            if running is not None:
+                running.task.cancel()
 
-        def back(_nothing: None) -> None:
-            self._replies.drain()
-            self.open(number, reply)
+            def work() -> None:
+                if running is not None:
+                    with suppress(DesktopLlmError):
+                        running.task.result()
+                chat.show_branch(number, reply)
 
-        def begin() -> None:
-            live.task.cancel()
-            self._bridge.run(work, back, self._fail)
+            def show(_nothing: None) -> None:
+                self._replies.drain()
+                self.open(number, reply)
 
-        self._toasts.show(_("The earlier reply is kept."), _("Show it again"), begin)
+            self._bridge.write(work, show, self._fail)
+
+        self._toasts.show(_("The earlier reply is kept."), _("Show it again"), back)
 
     def _grew(self, live: Live, text: str) -> None:
         if self._shows(live) and live.asked is not None:
@@ -335,41 +348,32 @@ class ConversationCare(QObject):
         """The question is not stored: it stands in the composer again."""
         if not live.question:
             return
-        if live.asked is not None:
+        if live.asked is not None and live.asked.question.id in self._keys():
             self._remove_from(live.asked.question.id)
             self._view.show_empty(not self.branch)
             self.list_changed.emit()
-        self._set_composer("", live.question, self._composer.text())
+        self._set_composer(joined(live.question, self._composer.text()))
         self.save_draft()
 
     def _ended_elsewhere(
         self, live: Live, answer: Answered | None, fault: DesktopLlmError | None
     ) -> None:
         number = live.conversation
-        if answer is None and live.question:
-            self._keep(live)
+        taken_back = answer is None and bool(live.question)
+        if taken_back and number is None and self._shown and self.number is None:
+            self._take_back(live)
+        elif taken_back:
+            self._drafts.note(number, joined(live.question, self._drafts.text(number, "")))
         if number is not None and number == self._opening:
             self._load(number)  # what is being read may be older
-        elif fault is not None and self._chat is not None:
+        elif fault is not None and (taken_back or self._chat is not None):
             title = self._sidebar.model.title_of(number)
-            words = f"{title}: {word_fault(fault).what}"
+            words = _("{title}: {what}").format(title=title, what=word_fault(fault).what)
             if number is None:
                 self._toasts.show(words)
             else:
                 self._toasts.show(words, _("Open"), lambda: self.open(number))
-
-    def _keep(self, live: Live) -> None:
-        """A question that is not stored, of a conversation that is not shown, is a draft again."""
-        number = live.conversation
-        if number is None and self._shown and self.number is None:
-            self._set_composer("", live.question, live.since, self._composer.text())
-            self.save_draft()
-        elif number is None:
-            self._drafts.note(None, joined(live.question, live.since, self._drafts.new))
-        elif live.asked is None:
-            self._drafts.note(number, joined(live.question, live.since))
-        elif (since := self._drafts.pending(number)) is not None:  # the stored one has it already
-            self._drafts.note(number, joined(live.question, since))
+        self.busy_changed.emit()  # the engine is free for a count
 
     # --- showing -------------------------------------------------------------------------------
 
@@ -382,12 +386,17 @@ class ConversationCare(QObject):
             self._set_composer("")
         self._opened_before += 1
         self._opening, nth = number, self._opened_before
-        pending = self._drafts.pending(number)
         self._sidebar.mark(number)
+        self.busy_changed.emit()
+
+        def read() -> tuple[Conversation, list[StoredMessage]]:
+            with suppress(DesktopLlmError):  # was said when it failed first
+                self._drafts.settle(number)
+            return chat.open(number)
 
         def show(found: tuple[Conversation, list[StoredMessage]]) -> None:
             if nth == self._opened_before:
-                self._opened(*found, pending)
+                self._opened(*found)
                 if message is not None:
                     self._view.transcript.restore_view(message, -ABOVE)
 
@@ -396,11 +405,9 @@ class ConversationCare(QObject):
                 self.new()
                 self._fail(fault)
 
-        self._bridge.run(lambda: chat.open(number), show, failed)
+        self._bridge.run(read, show, failed)
 
-    def _opened(
-        self, conversation: Conversation, branch: list[StoredMessage], pending: str | None
-    ) -> None:
+    def _opened(self, conversation: Conversation, branch: list[StoredMessage]) -> None:
         number, typed = conversation.id, self._composer.text() if self._shown else ""
         live = self._replies.live(number)
         if live is not None:  # newer than what was flushed
@@ -408,23 +415,23 @@ class ConversationCare(QObject):
                 replace(message, text=live.text) if message.id == live.reply else message
                 for message in branch
             ]
-        self._show(number, conversation.title, conversation.model, branch)
-        newest = self._drafts.pending(number)
-        draft = newest if newest is not None else pending
-        if live is not None and live.on_its_way:
-            draft = live.since
-        self._set_composer(conversation.draft if draft is None else draft, typed)
+        model = conversation.model
+        if self._chosen is not None and self._chosen[0] == number:
+            model = self._chosen[1]
+        self._chosen = None
+        self._show(number, conversation.title, model, branch)
+        draft = self._drafts.text(number, conversation.draft)
+        self._drafts.know(number, draft)
+        self._set_composer(joined(draft, typed) if typed.strip() else draft)
+        self.save_draft()
         if live is not None:
             self._view.show_progress(live.progress)
             if live.asked is not None:
                 self._bring_in(live)
 
-    def _set_composer(self, draft: str, *more: str) -> None:
-        """`draft` is saved already, `more` is not."""
-        self._draft = draft
-        self._composer.set_text(joined(draft, *more) if any(more) else draft)
-        if not any(more):
-            self._timer.stop()
+    def _set_composer(self, text: str) -> None:
+        self._composer.set_text(text)
+        self._timer.stop()
 
     def _show(
         self, number: int | None, title: str, model: str, branch: list[StoredMessage]

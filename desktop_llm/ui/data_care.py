@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from desktop_llm.storage.backups import Backups
     from desktop_llm.ui.pages.backups import BackupsPage
 
-# Closes the services, does the work, opens them again unless it gives `STAY_CLOSED`; then the last.
+# Closes the services, does the first, opens them again unless it gives `STAY_CLOSED`; then the
+# second where that worked, and the third before it in any case.
 # False: something else is at it.
-WithServicesClosed = Callable[[Callable[[], object], Callable[[], object]], bool]
+WithServicesClosed = Callable[
+    [Callable[[], object], Callable[[], object], Callable[[], object]], bool
+]
 PATIENCE = 400  # milliseconds before a word about what takes long
 STAY_CLOSED = object()
 
@@ -116,14 +119,12 @@ class DataCare(QObject):
         """With the services closed, and a word about it where it takes long."""
         busy = Busy(self._workspace, _("Your conversations are being read …"), after=PATIENCE)
 
-        def job() -> None:
-            try:
-                work()
-            finally:
-                self._bridge.post(busy.end)
-
-        if not self._with_services_closed(job, then):
+        if not self._with_services_closed(work, then, busy.end):
             busy.end()
+            self._say_not_now()
+
+    def _say_not_now(self) -> None:
+        self._workspace.toasts.show(_("Not now: something else is still being done."))
 
     def choose_folder(self) -> None:
         """Where the data folder is to be moved."""
@@ -152,10 +153,7 @@ class DataCare(QObject):
                 return not stop.is_set()
 
             def work() -> object:
-                try:
-                    return STAY_CLOSED if relocation.run(target, progress) else None
-                finally:
-                    self._bridge.post(busy.end)
+                return STAY_CLOSED if relocation.run(target, progress) else None
 
             def moved() -> None:
                 if stop.is_set():
@@ -163,8 +161,9 @@ class DataCare(QObject):
                 else:
                     self._restart()
 
-            if not self._with_services_closed(work, moved):
+            if not self._with_services_closed(work, moved, busy.end):
                 busy.end()
+                self._say_not_now()
 
         self._bridge.run(lambda: relocation.check(target), move, self._show_fault)
 

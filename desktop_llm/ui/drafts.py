@@ -1,7 +1,7 @@
-"""What stands in composers, on its way to the disk: one write at a time, the newest text wins.
+"""What stands in composers: held here, and on its way to the disk, the newest text of each.
 
-A conversation's number, or None: what is written before there is a conversation for it. The text
-of that one is also held here.
+A conversation's number, or None: what is written before there is a conversation for it. Nobody else
+writes drafts while the window is open, so what is known here is newer than what is stored.
 """
 
 import threading
@@ -22,55 +22,100 @@ class Drafts(QObject):
         super().__init__(parent)
         self._bridge = bridge
         self._chat: ChatService | None = None
-        self._noted: dict[int | None, str] = {}  # newer than what is on the disk
-        self._lock = threading.Lock()  # of the notes
-        self._lane = threading.Lock()  # of who writes
-        self.new = ""
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._newest: dict[int | None, str] = {}
+        self._more: dict[int, str] = {}  # to be added to a stored text that is not known here
+        self._unwritten: dict[int | None, None] = {}  # in the order they were noted
 
-    def start(self, chat: "ChatService", new: str) -> None:
-        """The services are open; `new`: the draft that is stored for no conversation."""
-        if chat is not self._chat:
-            self._chat = chat
-            noted = self.pending(None)
-            self.new = new if noted is None else noted
-            self._bridge.run(self.write, on_failure=self.failed.emit)
+    def start(self, chat: "ChatService") -> None:
+        """The services are open."""
+        self._chat = chat
+        self._begin()
 
     def pause(self) -> None:
         """The services are closed: what is noted waits."""
         self._chat = None
 
+    def forget(self) -> None:
+        """All is written, and another database may take the place of this one."""
+        with self._lock:
+            self._newest.clear()
+
+    @property
+    def new(self) -> str:
+        """That of no conversation."""
+        return self.text(None, "")
+
+    def text(self, conversation: int | None, stored: str) -> str:
+        """The newest, where `stored` is what the database had after `write`."""
+        with self._lock:
+            more = "" if conversation is None else self._more.get(conversation, "")
+            return self._newest.get(conversation, joined(stored, more) if more else stored)
+
+    def know(self, conversation: int | None, stored: str) -> None:
+        """What the database has, unless something newer is known."""
+        with self._lock:
+            self._newest.setdefault(conversation, stored)
+
     def note(self, conversation: int | None, text: str) -> None:
-        if conversation is None:
-            self.new = text
         with self._lock:
-            self._noted[conversation] = text
+            self._newest[conversation] = text
+            self._unwritten[conversation] = None
+        self._begin()
+
+    def add(self, conversation: int, text: str) -> None:
+        """After whatever its draft is."""
+        with self._lock:
+            if conversation in self._newest:
+                self._newest[conversation] = joined(self._newest[conversation], text)
+            else:
+                self._more[conversation] = joined(self._more.get(conversation, ""), text)
+            self._unwritten[conversation] = None
+        self._begin()
+
+    def taken(self, conversation: int | None) -> None:
+        """It is on its way as a question, which takes the stored text with it."""
+        with self._lock:
+            self._newest[conversation] = ""
+            self._unwritten.pop(conversation, None)
+
+    def _begin(self) -> None:
         if self._chat is not None:
-            self._bridge.run(self.write, on_failure=self.failed.emit)
+            self._bridge.write(self.write, on_failure=self.failed.emit)
 
-    def drop(self, conversation: int | None) -> None:
-        """It is on its way as a question."""
-        if conversation is None:
-            self.new = ""
+    def settle(self, conversation: int) -> None:
+        """Write, where something is to be added to what is stored. Blocks on the database."""
         with self._lock:
-            self._noted.pop(conversation, None)
-
-    def pending(self, conversation: int | None) -> str | None:
-        """The text where it is newer than what is on the disk."""
-        with self._lock:
-            return self._noted.get(conversation)
+            waits = conversation in self._more
+        if waits:
+            self.write()
 
     def write(self) -> None:
         """Write whatever is noted. Blocks on the database; may be called from any thread."""
-        with self._lane:
+        with self._writing:
             while (chat := self._chat) is not None:
                 with self._lock:
-                    if not self._noted:
+                    conversation = next(iter(self._unwritten), 0)
+                    if conversation == 0:
                         return
-                    conversation, text = next(iter(self._noted.items()))
-                chat.save_draft(conversation, text)
-                with self._lock:
-                    if self._noted.get(conversation) == text:
-                        del self._noted[conversation]
+                    text = self._newest.get(conversation)
+                self._write(chat, conversation, text)
+
+    def _write(self, chat: "ChatService", conversation: int | None, text: str | None) -> None:
+        if text is not None:
+            chat.save_draft(conversation, text)
+        elif conversation is not None:
+            more = self._more[conversation]
+            chat.add_to_draft(conversation, more)
+        with self._lock:
+            if text is None and conversation is not None:
+                rest = self._more.pop(conversation)[len(more) :].lstrip("\n")
+                if rest:
+                    self._more[conversation] = rest
+                    return
+            if self._newest.get(conversation) == text:
+                self._unwritten.pop(conversation, None)
 
 
 def joined(*texts: str) -> str:

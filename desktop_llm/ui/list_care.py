@@ -37,14 +37,26 @@ class ListCare(QObject):
         self._toasts = toasts
         self._chat = chat
         self._current = current
+        self._asked_for = 0  # lists; an older one never replaces a newer
+        self._came = 0
+        self._going: set[int] = set()  # deleted, or about to be
         sidebar.search_wanted.connect(self._search)
         sidebar.rename_wanted.connect(self._rename)
         sidebar.delete_wanted.connect(self.delete)
 
     def refresh(self) -> None:
         """The list anew, e.g. because another process has changed it."""
-        if (chat := self._chat()) is not None:
-            self._bridge.run(chat.conversations, self.show, self._fail)
+        if (chat := self._chat()) is None:
+            return
+        self._asked_for += 1
+        nth = self._asked_for
+
+        def show(rows: list[Conversation]) -> None:
+            if nth > self._came and self._chat() is chat:
+                self._came = nth
+                self.show(rows)
+
+        self._bridge.run(chat.conversations, show, self._fail)
 
     def show(self, rows: list[Conversation]) -> None:
         self._sidebar.show_conversations(rows, self._current())
@@ -55,17 +67,25 @@ class ListCare(QObject):
         if (chat := self._chat()) is None:
             return
         title = self._sidebar.model.title_of(number)
-        after = self._sidebar.neighbour(number, 1)
-        if after == number:
-            after = self._sidebar.neighbour(number, -1)
+        numbers = [row.id for row in self._sidebar.model.conversations()]
+        at = numbers.index(number) if number in numbers else 0
+        near = [*numbers[at:], *reversed(numbers[:at])]
+        self._going.add(number)
 
         def gone(_nothing: object) -> None:
-            self.deleted.emit(number, after if after != number else None)
+            if self._chat() is not chat:
+                return  # another database
+            left = [other for other in near if other not in self._going]
+            self.deleted.emit(number, left[0] if left else None)
             self.refresh()
             words = _("“{title}” is deleted.").format(title=title)
             self._toasts.show(words, _("Undo"), lambda: self._restore(number))
 
-        self._bridge.run(lambda: chat.delete(number), gone, self._fail)
+        def failed(fault: DesktopLlmError) -> None:
+            self._going.discard(number)
+            self._fail(fault)
+
+        self._bridge.write(lambda: chat.delete(number), gone, failed)
 
     def restore_last(self) -> None:
         """The one that was deleted last, also before this start."""
@@ -78,21 +98,22 @@ class ListCare(QObject):
             else:
                 self._back(number)
 
-        self._bridge.run(chat.restore_last, back, self._fail)
+        self._bridge.write(chat.restore_last, back, self._fail)
 
     def _restore(self, number: int) -> None:
         if (chat := self._chat()) is not None:
-            self._bridge.run(
+            self._bridge.write(
                 lambda: chat.restore(number), lambda _nothing: self._back(number), self._fail
             )
 
     def _back(self, number: int) -> None:
+        self._going.discard(number)
         self.refresh()
         self.restored.emit(number)
 
     def _rename(self, number: int, title: str) -> None:
         if (chat := self._chat()) is not None:
-            self._bridge.run(
+            self._bridge.write(
                 lambda: chat.rename(number, title), lambda _nothing: self.refresh(), self._fail
             )
 

@@ -45,6 +45,7 @@ class ModelCare(QObject):
         self._preferred = preferred
         self._open_folder = open_folder
         self._models: Surveyed | None = None  # None: not looked for yet
+        self._looks = 0
         self._welcome: WelcomePage | None = None
         self.menu = ModelMenu(workspace, open_folder)
         self.menu.chosen.connect(choose)
@@ -71,7 +72,12 @@ class ModelCare(QObject):
         if (services := self._services()) is None:
             return
 
+        self._looks += 1
+        nth = self._looks
+
         def show(models: Surveyed) -> None:
+            if nth != self._looks:
+                return  # another look is on its way
             self._models = models
             self._show()
             then()

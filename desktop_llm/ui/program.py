@@ -108,10 +108,15 @@ class Program(QObject):
         self._folders = folders
         self.bridge.run(self._open, self._opened, self._open_failed)
 
-    def with_services_closed(self, work: Callable[[], object], then: Callable[[], object]) -> bool:
+    def with_services_closed(
+        self,
+        work: Callable[[], object],
+        then: Callable[[], object],
+        at_end: Callable[[], object] = lambda: None,
+    ) -> bool:
         """Close them, do `work` off the window's thread, and open them again, also where it
-        failed, unless it gives `STAY_CLOSED`; `then` where it did not fail. False: not now,
-        something else is at it.
+        failed, unless it gives `STAY_CLOSED`. At the end of it, however it was, `at_end`; then
+        `then` where it did not fail. False: not now, something else is at it.
         """
         if self._working:
             return False
@@ -128,7 +133,7 @@ class Program(QObject):
 
         def stopped(_nothing: None) -> None:
             self.replies.drain()
-            self.bridge.run(job, done, self._open_failed)
+            self.bridge.run(job, done, failed)
 
         def job() -> tuple[DesktopLlmError | None, bool]:
             fault: DesktopLlmError | None = None
@@ -136,6 +141,7 @@ class Program(QObject):
             try:
                 self.drafts.write()  # or nothing is done: they would not be in the next database
                 self._close_database()
+                self.drafts.forget()
                 stay_closed = work() is STAY_CLOSED
             except DesktopLlmError as error:
                 fault = error
@@ -150,6 +156,7 @@ class Program(QObject):
 
         def done(result: tuple[DesktopLlmError | None, bool]) -> None:
             fault, stay_closed = result
+            at_end()
             if not stay_closed:
                 assert self._held is not None
                 self._opened(self._held, conversation)
@@ -158,7 +165,11 @@ class Program(QObject):
             else:
                 self.workspace.chat.show_fault(fault, lasting=True)
 
-        self.bridge.run(stop, stopped, self._open_failed)
+        def failed(fault: DesktopLlmError) -> None:
+            at_end()
+            self._open_failed(fault)
+
+        self.bridge.run(stop, stopped, failed)
         return True
 
     def _open(self) -> "Services":
@@ -182,6 +193,7 @@ class Program(QObject):
 
     def _opened(self, services: "Services", conversation: int | None = None) -> None:
         self.services = services
+        self.drafts.start(services.chat)
         if conversation is None:
             kept = str(self._state().value("conversation"))
             conversation = int(kept) if kept.isdigit() else None
@@ -291,7 +303,8 @@ class Program(QObject):
         if (page := old.made(Page.SETTINGS)) is not None:
             page.flush()  # type: ignore[attr-defined]  # made by `_settings_page`
         shown, conversation = old.page, self._shown_conversation()
-        waiting = old.chat.shown.retire()
+        waiting = old.chat.retire()
+        self._wanted = conversation
         old.keep_state()
         bridge.retire()
         self.workspace = self._furnish()  # the old one goes with its place in the window
@@ -306,7 +319,7 @@ class Program(QObject):
             self._model_care.start()
             self._end_work()
 
-        self.bridge.run(bridge.drain, start)  # what was on its way is read then
+        self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
 
     def _page_shown(self, page: Page) -> None:
         if page is Page.BACKUPS:
@@ -345,7 +358,7 @@ class Program(QObject):
         self.change("first_run_done", True)
         self.workspace.show_page(Page.CHAT)
         if question:
-            self.workspace.chat.send(question)
+            self.workspace.chat.ask_first(question)
 
     # --- settings ------------------------------------------------------------------------------
 

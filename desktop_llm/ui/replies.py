@@ -28,20 +28,15 @@ class Live:
     conversation: int | None  # None: a new one, until the question is kept
     question: str = ""  # that it answers; empty for another reply to one that is kept
     replaces: int | None = None  # the reply whose place it takes
+    new: bool = False  # it begins a conversation
     asked: Asked | None = None  # the question is kept
     text: str = ""  # so far
     progress: LoadProgress | PromptProgress | None = None
-    since: str = ""  # left in the composer before the question was kept
     drain: Callable[[], None] = lambda: None
 
     @property
     def reply(self) -> int | None:
         return None if self.asked is None else self.asked.reply.id
-
-    @property
-    def on_its_way(self) -> bool:
-        """The question is not kept yet: it is a draft again when that fails."""
-        return bool(self.question) and self.asked is None
 
 
 class Replies(QObject):
@@ -69,15 +64,20 @@ class Replies(QObject):
         return None if conversation is None else next(found, None)
 
     def send(
-        self, chat: "ChatService", conversation: int | None, text: str, parent: int | None
+        self,
+        chat: "ChatService",
+        conversation: int | None,
+        text: str,
+        parent: int | None,
+        model: str = "",
     ) -> Live:
         """Ask; None: in a new conversation. Raises DesktopLlmError where it is refused at once."""
-        task = chat.send(conversation, text, parent)
-        return self._follow(Live(task, conversation, question=text))
+        task = chat.send(conversation, text, parent, model)
+        return self._follow(Live(task, conversation, question=text, new=conversation is None))
 
-    def retry(self, chat: "ChatService", reply: StoredMessage) -> Live:
+    def retry(self, chat: "ChatService", reply: StoredMessage, model: str = "") -> Live:
         """Make another reply in the place of that one."""
-        return self._follow(Live(chat.retry(reply), reply.conversation, replaces=reply.id))
+        return self._follow(Live(chat.retry(reply, model), reply.conversation, replaces=reply.id))
 
     def stop(self, conversation: int) -> None:
         for live in self._live:

@@ -15,6 +15,7 @@ from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui.program import Program
 from desktop_llm.words import use_language
+from tests.ui.helpers import Gate
 
 ALLOWED = "This plugin does not support"  # size hints, raise(), grabbing the keyboard
 OPENED = 20_000  # milliseconds the services may take to open on a busy machine
@@ -73,6 +74,20 @@ def filled(tmp_path):
         numbers.append(number)
     database.close()
     return numbers
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """`gate(owner, name, fault)` holds a call back until it is opened; it fails then, if given."""
+    gates = []
+
+    def make(owner, name, fault=None):
+        gates.append(Gate(monkeypatch, owner, name, fault))
+        return gates[-1]
+
+    yield make
+    for each in gates:
+        each.open()
 
 
 def _toml(value: object) -> str:

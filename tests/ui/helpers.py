@@ -4,6 +4,10 @@ import threading
 
 from PySide6.QtWidgets import QApplication
 
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+
+LONG = "Tell me a very long story about a whale."
+FULL = EnvironmentFault(FaultCode.DISK_FULL, path="/x")
 REPLY = 120_000  # milliseconds a reply may take on a busy machine
 
 
@@ -49,3 +53,22 @@ def stop_all(qtbot, program):
     for live in list(program.replies._live):
         live.task.cancel()
     qtbot.waitUntil(lambda: not len(program.replies), timeout=REPLY)
+
+
+def press(page, text):
+    """Write it into the composer and send it."""
+    page.composer.set_text(text)
+    page.composer.button.click()
+
+
+def draft(program, number):
+    """As the database has it."""
+    return program.services.chat.open(number)[0].draft
+
+
+def speak(qtbot, program, command):
+    """Another language; returns the chat page that is made for it."""
+    before = program.workspace
+    program.workspace.commands[command].trigger()
+    qtbot.waitUntil(lambda: program.workspace is not before)
+    return program.workspace.chat

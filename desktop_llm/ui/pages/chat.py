@@ -6,7 +6,7 @@ What a person does becomes a call of the chat service, off the window's thread.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
@@ -56,6 +56,8 @@ class ChatPage(QSplitter):
         self._model = ""  # for a conversation that names none
         self.ways_out: Callable[[DesktopLlmError], list[FaultAction]] = lambda _fault: []
         self._lasting = False  # the fault that is shown is the program's
+        self._first_question = ""  # asked before the page was ready
+        self._starting_with: Live | None = None  # see `start`
         self._list_wanted = False  # shown although the page is narrow
         self.sidebar = Sidebar(actions, self)
         self.view = ConversationView(tokens, actions, CodeColours(bridge), bridge.run, self)
@@ -99,13 +101,14 @@ class ChatPage(QSplitter):
         """The services are open: show a conversation, 0: a new one, None: the newest. `waiting`:
         the first question of the new one.
         """
-        self._chat = chat
+        self._chat, self._starting_with = chat, waiting
 
         def read() -> tuple[list[Conversation], str]:
             return chat.conversations(), chat.new_draft()
 
         def show(found: tuple[list[Conversation], str]) -> None:
             rows, new_draft = found
+            self._starting_with = None
             self.list.show(rows)
             self.shown.start(chat, rows, new_draft, conversation, waiting)
 
@@ -121,6 +124,12 @@ class ChatPage(QSplitter):
         self._toasts.clear()
         self._chat = None
         self._set_ready(False)
+
+    def retire(self) -> Live | None:
+        """Another page takes this one's place. Returns the question on its way from a new
+        conversation.
+        """
+        return self.shown.retire() or self._starting_with
 
     @property
     def ready(self) -> bool:
@@ -159,6 +168,15 @@ class ChatPage(QSplitter):
     def send(self, text: str) -> None:
         """Ask what does not stand in the composer."""
         self.shown.send(text)
+
+    def ask_first(self, question: str) -> None:
+        """In a new conversation, as soon as the page is ready."""
+        if not self._ready:
+            self._first_question = question
+            return
+        if self.shown.branch or self.shown.busy:
+            self.shown.new()
+        self.shown.send(question)
 
     def retry(self) -> None:
         self.shown.retry()
@@ -223,10 +241,14 @@ class ChatPage(QSplitter):
         if self._chat is not None and not self._ready:
             self._set_ready(True)
             self.composer.setFocus()
+            question, self._first_question = self._first_question, ""
+            if question:
+                QTimer.singleShot(0, self, lambda: self.ask_first(question))
         self._show_busy()
 
     def _show_busy(self) -> None:
         running = self.shown.live is not None
+        self.composer.set_held(self.shown.opening)
         self.composer.set_running(running)
         self._actions[Command.STOP].setEnabled(running)
         self._actions[Command.RETRY].setEnabled(not running)

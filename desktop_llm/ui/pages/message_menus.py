@@ -46,7 +46,7 @@ class MessageMenus(QObject):
     def _show_menu(self, key: int, where: QPoint) -> None:
         transcript, text = self._transcript, self._transcript.text_of(key)
         menu = self._menu()
-        copy = menu.addAction(icon("copy"), _("Copy selection"), transcript.copy)
+        copy = menu.addAction(icon("copy"), _("Copy selection"), lambda: transcript.copy())
         copy.setEnabled(transcript.has_selection)
         menu.addAction(_("Copy message"), lambda: self._copy(text))
         if code := transcript.code_of(key):

@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 WIDTH = 420
@@ -19,6 +20,8 @@ class Busy(QWidget):
         it cannot be ended early.
         """
         super().__init__(window)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # no key reaches what lies below
+        self.setAccessibleName(words)
         self._window = window
         self._ended = False
         self._card = QFrame(self)
@@ -48,7 +51,9 @@ class Busy(QWidget):
             self._place()
             self.show()
             self.raise_()
-            self._button.setFocus()
+            focus = self if self._button.isHidden() else self._button
+            focus.setFocus()
+            announce(self, self.accessibleName())
 
     def show_part(self, fraction: float) -> None:
         self._bar.setRange(0, 1000)

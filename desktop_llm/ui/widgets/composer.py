@@ -34,6 +34,7 @@ class Composer(QFrame):
         self.button.clicked.connect(self._clicked)
         self._running = False
         self._blocked = False
+        self._held = False
         self._words = ("", "")
         self._icons = (QIcon(), QIcon())
         foot = QHBoxLayout()
@@ -70,6 +71,11 @@ class Composer(QFrame):
         self.button.setAccessibleName(self._words[running])
         self.button.setEnabled(running or self._may_send())
 
+    def set_held(self, held: bool) -> None:
+        """Nothing can be sent now."""
+        self._held = held
+        self.set_running(self._running)
+
     def set_gauge(self, text: str, hint: str = "", over: bool = False) -> None:
         """How much of the context the text takes; over it cannot be sent."""
         self.gauge.setText(text)
@@ -99,7 +105,7 @@ class Composer(QFrame):
         return length > SURELY_TEXT or bool(self.text().strip())
 
     def _may_send(self) -> bool:
-        return not self._blocked and self.has_text()
+        return not self._blocked and not self._held and self.has_text()
 
     def _clicked(self) -> None:
         if self._running:

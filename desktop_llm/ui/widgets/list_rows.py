@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QFont, QPainter, QPalette
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 HEADER_ROLE = Qt.ItemDataRole.UserRole + 10  # words of a heading
 BADGE_ROLE = Qt.ItemDataRole.UserRole + 11  # whether something runs there
@@ -16,6 +16,12 @@ Index = QModelIndex | QPersistentModelIndex
 
 class RowDelegate(QStyledItemDelegate):
     """As wide as the list: what does not fit ends in an ellipsis."""
+
+    def setEditorData(self, editor: QWidget, index: Index) -> None:
+        """Once: what is being written stays, whatever else of the row changes."""
+        if not editor.property("filled"):
+            super().setEditorData(editor, index)
+            editor.setProperty("filled", True)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         heading = index.data(HEADER_ROLE)

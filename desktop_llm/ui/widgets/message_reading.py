@@ -25,7 +25,8 @@ class MessageReading:
             child.lower()
             self.children.append(child)
         for child, (entry, place) in zip(self.children, seen, strict=False):
-            name = f"{entry.speaker}: {entry.text}"[: None if read else NAME_LENGTH]
+            whole = read and entry.stream is None
+            name = f"{entry.speaker}: {entry.text}"[: None if whole else NAME_LENGTH]
             if child.accessibleName() != name:
                 child.setAccessibleName(name)
                 child.setAccessibleDescription(entry.note)

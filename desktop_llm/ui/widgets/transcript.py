@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QClipboard,
     QColor,
     QContextMenuEvent,
     QFocusEvent,
@@ -59,6 +60,8 @@ class Transcript(QAbstractScrollArea):
         self._column.on_grown = self._grown
         self._column.on_later = self._change_later
         self._work = work
+        self._clipboard_changes = 0
+        QGuiApplication.clipboard().changed.connect(self._clipboard_changed)
         self._selection = MessageSelection(self._column)
         self._following = True
         self._current: int | None = None  # the message the keyboard is at
@@ -162,15 +165,24 @@ class Transcript(QAbstractScrollArea):
         self._selection.take_all()
         self.viewport().update()
 
-    def copy(self) -> None:
+    def copy(self, mode: QClipboard.Mode = QClipboard.Mode.Clipboard) -> None:
         """What of it nobody has looked at yet is parsed elsewhere first."""
         parts, clipboard = self._selection.parts(), QGuiApplication.clipboard()
         if not parts:
             return
         if self._work is None or not any(isinstance(part, Unread) for part in parts):
-            clipboard.setText(text_of(parts))
-        else:
-            self._work(lambda: text_of(parts), clipboard.setText)
+            clipboard.setText(text_of(parts), mode)
+            return
+        changes = self._clipboard_changes
+
+        def put(text: str) -> None:
+            if changes == self._clipboard_changes:  # else something newer stands there
+                clipboard.setText(text, mode)
+
+        self._work(lambda: text_of(parts), put)
+
+    def _clipboard_changed(self) -> None:
+        self._clipboard_changes += 1
 
     def _forget_places(self) -> None:
         self._selection.clear()
@@ -360,7 +372,7 @@ class Transcript(QAbstractScrollArea):
             if link := self._link_at(event.position()):
                 self.link_activated.emit(link)
         elif clipboard.supportsSelection():
-            clipboard.setText(self.selected_text(), clipboard.Mode.Selection)
+            self.copy(clipboard.Mode.Selection)
 
     def _hover(self, point: QPointF) -> None:
         """The buttons of the message, and of the code, under the mouse."""
