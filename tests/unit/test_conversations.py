@@ -245,11 +245,21 @@ def test_what_is_written_before_there_is_a_conversation(store):
     store.save_draft(None, "half a \ud800 thought")
     assert store.new_draft() == "half a \ufffd thought"
     assert store.all() == []
-    question, reply = store.ask(None, "half a thought", None, "a-model")
+    question, reply = store.ask(None, "half a \ud800 thought", None, "a-model")
     assert store.new_draft() == ""
     (conversation,) = store.all()
-    assert (conversation.title, conversation.draft) == ("half a thought", "")
+    assert (conversation.title, conversation.draft) == ("half a \ufffd thought", "")
     assert store.branch(conversation.id) == [question, reply]
+    store.save_draft(None, "the next one")
+    store.ask(None, "something else", None, "a-model")
+    assert store.new_draft() == "the next one"
+
+
+def test_words_are_added_to_a_draft(store):
+    number = store.create().id
+    for words in ("one", "two"):
+        store.add_to_draft(number, words)
+    assert store.get(number).draft == "one\n\ntwo"
 
 
 def test_a_question_that_fails_makes_no_conversation(store):
