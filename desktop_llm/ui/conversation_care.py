@@ -34,7 +34,9 @@ ABOVE = 24  # pixels above a message that was searched for
 
 class ConversationCare(QObject):
     answered = Signal(object)  # the `StoredMessage` of a reply that has ended, whatever is shown
+    began = Signal()  # the first words of a reply are there, whatever is shown
     opened = Signal()  # a conversation, or an empty new one, is shown
+    number_changed = Signal(int)  # of what is shown, or about to be; 0: a new conversation
     busy_changed = Signal()  # a reply has begun or ended in what is shown
     list_changed = Signal()  # the list of conversations is out of date
     faulted = Signal(object, bool)  # a fault or None; whether to offer another reply
@@ -253,9 +255,12 @@ class ConversationCare(QObject):
         self.list_changed.emit()
         first, shown = live is self._waiting, self._shows(live)
         if shown:
+            assert live.conversation is not None
             self._number, self._waiting = live.conversation, None
+            self.number_changed.emit(live.conversation)
             self._bring_in(live)
             self._view.transcript.scroll_to_end()
+            self._show_progress(live)
             self.busy_changed.emit()
         if not live.question:
             return
@@ -315,12 +320,20 @@ class ConversationCare(QObject):
         self._toasts.show(_("The earlier reply is kept."), _("Show it again"), back)
 
     def _grew(self, live: Live, text: str) -> None:
+        first = len(live.text) == len(text)
+        if first:
+            self.began.emit()
         if self._shows(live) and live.asked is not None:
             self._view.transcript.stream(live.asked.reply.id, text)
+            if first:
+                self._show_progress(live)
 
     def _progressed(self, live: Live) -> None:
         if self._shows(live):
-            self._view.show_progress(live.progress)
+            self._show_progress(live)
+
+    def _show_progress(self, live: Live) -> None:
+        self._view.show_progress(live.progress, waits=not live.text and len(self._replies) > 1)
 
     def _ended(self, live: Live, answer: Answered | None, fault: DesktopLlmError | None) -> None:
         number = live.conversation
@@ -374,6 +387,8 @@ class ConversationCare(QObject):
             else:
                 self._toasts.show(words, _("Open"), lambda: self.open(number))
         self.busy_changed.emit()  # the engine is free for a count
+        if (waiting := self.live) is not None and not self.opening:
+            self._show_progress(waiting)
 
     # --- showing -------------------------------------------------------------------------------
 
@@ -387,6 +402,7 @@ class ConversationCare(QObject):
         self._opened_before += 1
         self._opening, nth = number, self._opened_before
         self._sidebar.mark(number)
+        self.number_changed.emit(number)
         self.busy_changed.emit()
 
         def read() -> tuple[Conversation, list[StoredMessage]]:
@@ -425,7 +441,7 @@ class ConversationCare(QObject):
         self._set_composer(joined(draft, typed) if typed.strip() else draft)
         self.save_draft()
         if live is not None:
-            self._view.show_progress(live.progress)
+            self._show_progress(live)
             if live.asked is not None:
                 self._bring_in(live)
 
@@ -444,6 +460,8 @@ class ConversationCare(QObject):
         self._view.show_empty(not branch)
         self._view.show_progress(None)
         self._sidebar.mark(number)
+        if self._shown:
+            self.number_changed.emit(number or 0)
         self.opened.emit()
 
     def _fail(self, fault: DesktopLlmError) -> None:

@@ -25,6 +25,7 @@ from PySide6.QtGui import (
 from desktop_llm.resources import resource
 
 Role = QPalette.ColorRole
+ON_ACCENT = Role.LinkVisited  # of `theme.py`
 
 
 def app_icon() -> QIcon:

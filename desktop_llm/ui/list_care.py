@@ -78,6 +78,7 @@ class ListCare(QObject):
             left = [other for other in near if other not in self._going]
             self.deleted.emit(number, left[0] if left else None)
             self.refresh()
+            self._sidebar.search_again()
             words = _("“{title}” is deleted.").format(title=title)
             self._toasts.show(words, _("Undo"), lambda: self._restore(number))
 
@@ -109,6 +110,7 @@ class ListCare(QObject):
     def _back(self, number: int) -> None:
         self._going.discard(number)
         self.refresh()
+        self._sidebar.search_again()
         self.restored.emit(number)
 
     def _rename(self, number: int, title: str) -> None:

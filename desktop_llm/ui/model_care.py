@@ -52,6 +52,7 @@ class ModelCare(QObject):
         workspace.chat.view.model_wanted.connect(self.open_menu)
         workspace.chat.shown.opened.connect(self._show_empty_state)
         workspace.chat.shown.answered.connect(lambda _reply: self._look_at_engine())
+        workspace.chat.shown.began.connect(self._reply_began)
         self._timer = QTimer(self)
         self._timer.setInterval(ENGINE_MILLISECONDS)
         self._timer.timeout.connect(self._look_at_engine)
@@ -59,7 +60,7 @@ class ModelCare(QObject):
     def start(self) -> None:
         """The services are open."""
         self._timer.start()
-        self.look()
+        self.look(then=self._look_at_engine)
 
     def connect_welcome(self, page: "WelcomePage") -> None:
         self._welcome = page
@@ -115,6 +116,10 @@ class ModelCare(QObject):
         empty.set_words(_("What is on your mind?"), words)
         send = self._workspace.chat.send
         empty.set_buttons([(text, partial(send, text)) for text in example_questions()])
+
+    def _reply_began(self) -> None:
+        self._workspace.status.begin_reply()
+        self._look_at_engine()
 
     def _look_at_engine(self) -> None:
         services = self._services()

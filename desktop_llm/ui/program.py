@@ -250,6 +250,7 @@ class Program(QObject):
         )
         workspace.font_step_wanted.connect(self._step_font)
         workspace.page_shown.connect(self._page_shown)
+        workspace.chat.shown.number_changed.connect(self._keep_conversation)
         self._data_care = DataCare(
             workspace,
             bridge,
@@ -320,6 +321,16 @@ class Program(QObject):
             self._end_work()
 
         self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
+
+    def _keep_conversation(self, number: int) -> None:
+        """For the next start, also after a crash."""
+
+        def keep() -> None:
+            state = self._state()
+            state.setValue("conversation", number)
+            state.sync()
+
+        self.bridge.write(keep)
 
     def _page_shown(self, page: Page) -> None:
         if page is Page.BACKUPS:

@@ -38,6 +38,11 @@ class StatusLine(QStatusBar):
             self._memory = ""
         self._show()
 
+    def begin_reply(self) -> None:
+        """What is known of the one before says nothing of this one."""
+        self._speed = ""
+        self._show()
+
     def show_reply(self, reply: StoredMessage) -> None:
         self._speed = speed_of(reply)
         if reply.stats is not None and self._context_length:

@@ -95,10 +95,11 @@ def _palette(tokens: Tokens) -> QPalette:
         (roles.ToolTipBase, tokens.surface), (roles.ToolTipText, tokens.text),
         (roles.Link, tokens.accent), (roles.Mid, tokens.border), (roles.Accent, tokens.accent),
         (roles.BrightText, tokens.danger),
+        (roles.LinkVisited, tokens.on_accent),  # nobody else asks for it: icons on the accent
     ):  # fmt: skip
         palette.setColor(role, QColor(colour))
     disabled = QPalette.ColorGroup.Disabled
-    for role in (roles.Text, roles.ButtonText, roles.WindowText, roles.Accent):
+    for role in (roles.Text, roles.ButtonText, roles.WindowText, roles.Accent, roles.LinkVisited):
         palette.setColor(disabled, role, QColor(tokens.muted))
     return palette
 
@@ -137,7 +138,7 @@ QSpinBox QLineEdit { border: none; padding: 0; background: transparent; min-heig
 QSpinBox QLineEdit:focus { border: none; padding: 0; }
 QSpinBox::up-button, QSpinBox::down-button { border: none; background: transparent; width: 28px; }
 QSpinBox::up-arrow, QSpinBox::down-arrow { width: 0; height: 0; }
-QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 4px;
+QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 0;
   selection-background-color: $tint; selection-color: $text; }
 QPlainTextEdit { border: 1px solid $border; border-radius: 6px; padding: 4px;
   background: $surface; }

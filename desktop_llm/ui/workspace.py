@@ -224,8 +224,6 @@ class Workspace(QWidget):
     def keep_state(self) -> None:
         """What is to be there again at the next start."""
         self._state.setValue("split", self.chat.saveState())
-        if self.chat.ready:
-            self._state.setValue("conversation", self.chat.conversation or 0)
         self._state.sync()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

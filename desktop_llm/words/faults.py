@@ -1,10 +1,13 @@
 """Faults in words: what happened to which thing, why, and what to do next."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, FaultValue
 from desktop_llm.words import _
+
+_BRACKETS = re.compile(r"\s*[(（]\{\w+\}[)）]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ def word_fault(fault: DesktopLlmError) -> Wording:
     if fault.code is FaultCode.MODEL_TOO_LARGE:
         what, next_step = _too_large(fault.data)
     return Wording(what.format_map(values), next_step.format_map(values))
+
+
+def brief_fault(code: FaultCode) -> str:
+    """What happened, where no more than its kind is known: without what is in brackets."""
+    what, _next_step = WORDS[code]()
+    return _BRACKETS.sub("", what).format_map(_Values()).rstrip(".。")
 
 
 class _Values(dict[str, object]):

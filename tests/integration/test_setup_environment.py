@@ -29,6 +29,7 @@ def start(checkout, **variables: str) -> subprocess.Popen[str]:
         env={**clean, "PIP_CONFIG_FILE": os.devnull, **variables},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
@@ -37,12 +38,16 @@ def test_it_can_be_interrupted_and_says_what_stands_in_the_way(checkout):
     stamp = checkout / ".venv" / "desktop-llm.stamp"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
-        process = start(checkout, PIP_INDEX_URL=address, PIP_NO_CACHE_DIR="1")
         silent.settimeout(120)
-        connection, _ = silent.accept()  # pip waits for an answer that never comes
-        os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=60)[0]
-        connection.close()
+        process = start(checkout, PIP_INDEX_URL=address, PIP_NO_CACHE_DIR="1")
+        try:
+            connection, _ = silent.accept()  # pip waits for an answer that never comes
+            with connection:
+                os.killpg(process.pid, signal.SIGINT)
+                said = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
+            process.communicate()
     assert process.returncode == 130, said
     assert "Making the virtual environment" in said
     assert "takes it up again" in said

@@ -196,7 +196,7 @@ def test_the_window_imports_nothing_heavy():
 def test_tokens_are_counted_while_one_writes_and_too_many_are_said_before(qtbot, make_program):
     page = shown(qtbot, make_program(context_length=256))
     page.composer.set_text("How are you today?")
-    qtbot.waitUntil(lambda: page.composer.gauge.text().endswith("/ 256"), timeout=REPLY)
+    qtbot.waitUntil(lambda: page.composer.gauge.text().endswith("/ 256 tokens"), timeout=REPLY)
     assert page.composer.button.isEnabled()
     page.composer.set_text("word " * 400)
     qtbot.waitUntil(lambda: page.composer.gauge.text().startswith("Too long"), timeout=REPLY)

@@ -1,5 +1,7 @@
 """The transcript: laid out when seen, selected across messages, the same streamed as whole."""
 
+from itertools import pairwise
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QIcon
@@ -12,7 +14,7 @@ from desktop_llm.ui import theme
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.widgets.block_document import BlockDocument
 from desktop_llm.ui.widgets.message_bar import MessageAction
-from desktop_llm.ui.widgets.message_column import Entry
+from desktop_llm.ui.widgets.message_column import SPACING, Entry
 from desktop_llm.ui.widgets.transcript import Transcript
 from tests.unit.test_markdown import SAMPLE
 
@@ -254,6 +256,35 @@ def test_all_is_copied_without_being_laid_out(elsewhere, qtbot):
     words = "\n\n".join(f"{number} " + "w " * 399 + "w" for number in range(100))
     qtbot.waitUntil(lambda: clipboard.text() == words, timeout=20_000)
     assert sum(entry.document is not None for entry in entries) < 30
+
+
+def test_who_has_scrolled_up_is_told_and_another_conversation_begins_at_its_end(transcript):
+    told = []
+    transcript.following_changed.connect(told.append)
+    transcript.show_entries(long_entries(40))
+    transcript.verticalScrollBar().setValue(0)
+    assert told == [False]
+    transcript.show_entries([Entry(1, "short", True)])
+    assert told == [False, True]
+    transcript.show_entries(long_entries(40))
+    transcript.verticalScrollBar().setValue(0)
+    transcript.scroll_to_end()
+    assert told == [False, True, False, True]
+
+
+def test_messages_stand_close_whatever_their_estimates_were(transcript):
+    """A message that comes into view while others are laid out is measured before it is drawn."""
+    words = "长" * 30
+    entries = [Entry(number, words * (1 + number % 5), number % 2 == 0) for number in range(60)]
+    transcript.show_entries(entries)
+    for height in (300, 520, 210, 640):
+        transcript.resize(700, height)
+        transcript.viewport().repaint()
+        column = transcript._column
+        seen = [column.card(at) for at in transcript._visible()]
+        assert all(column[at].measured for at in transcript._visible())
+        gaps = {round(after.top() - before.bottom()) for before, after in pairwise(seen)}
+        assert gaps == {SPACING}
 
 
 def test_a_double_click_takes_a_word(transcript, qtbot):

@@ -259,6 +259,60 @@ def test_search_finds_chinese_and_opens_the_message(qtbot, make_program, filled)
     assert page.sidebar._stack.currentWidget() is page.sidebar.list
 
 
+def test_search_by_keys_alone(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    search, found = page.sidebar.search, page.sidebar._found
+    page.search()
+    qtbot.keyClicks(search, "scatters")
+    qtbot.keyClick(search, Qt.Key.Key_Return)  # before the search has begun
+    shown(qtbot, program, filled[0])
+    page.search()
+    search.setText("about")
+    qtbot.waitUntil(lambda: page.sidebar._hits.rowCount() == 3)
+    qtbot.keyClick(search, Qt.Key.Key_Down)
+    assert QApplication.focusWidget() is found
+    assert found.selectionModel().isSelected(page.sidebar._hits.index(0))
+    qtbot.keyClick(found, Qt.Key.Key_Down)
+    qtbot.keyClick(found, Qt.Key.Key_Return)
+    shown(qtbot, program, filled[1])
+    qtbot.keyClick(found, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: page.sidebar._hits.rowCount() == 2)
+    page.new_conversation()
+    assert search.text() == ""
+
+
+def test_stopping_by_the_mouse_leaves_the_focus_where_one_writes(qtbot, make_program):
+    program = make_program()
+    page = shown(qtbot, program)
+    page.composer.set_text("Tell me a very long story about a whale.")
+    qtbot.mouseClick(page.composer.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(page.shown.branch) == 2, timeout=REPLY)
+    with qtbot.waitSignal(page.shown.answered, timeout=REPLY):
+        qtbot.mouseClick(page.composer.button, Qt.MouseButton.LeftButton)
+    assert QApplication.focusWidget() is page.composer.editor
+
+
+def test_a_reply_that_waits_for_another_says_so(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    page.composer.set_text("Tell me a very long story about a whale.")
+    page.composer.button.click()
+    qtbot.waitUntil(lambda: len(page.shown.branch) == 4, timeout=REPLY)
+    page.open(filled[0])
+    shown(qtbot, program, filled[0])
+    page.composer.set_text("Say hello.")
+    page.composer.button.click()
+    progress = page.view._progress
+    qtbot.waitUntil(lambda: "Another reply" in progress._words.text(), timeout=REPLY)
+    assert progress.isVisible()
+    program.replies.live(filled[-1]).task.cancel()
+    with qtbot.waitSignal(page.shown.began, timeout=REPLY):
+        pass
+    assert not progress.isVisible()
+    stop_all(qtbot, program)
+
+
 def test_rename_where_the_title_stands(qtbot, make_program, filled):
     program = make_program()
     page = shown(qtbot, program, filled[-1])

@@ -9,7 +9,7 @@ import pytest
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, fault_from
 from desktop_llm.core.settings import Language
 from desktop_llm.words import counted, current_language, use_language
-from desktop_llm.words.faults import word_fault
+from desktop_llm.words.faults import brief_fault, word_fault
 
 VALUES = {
     "path": "/a/b", "reason": "why", "detail": "what", "tokens": 9, "context": 8, "name": "seed",
@@ -78,3 +78,10 @@ def test_the_command_line_speaks_it(tmp_path, locale, words):
     assert done.returncode == 1
     assert words in done.stderr
     assert "/nowhere/x.gguf" in done.stderr
+
+
+def test_what_is_known_by_its_kind_alone_has_no_gaps():
+    assert brief_fault(FaultCode.WORKER_KILLED) == "The engine was ended from outside"
+    assert brief_fault(FaultCode.DISK_FULL) == "The disk that holds “…” is full"
+    use_language(Language.CHINESE)
+    assert "（" not in brief_fault(FaultCode.WORKER_KILLED)

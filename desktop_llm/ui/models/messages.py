@@ -1,12 +1,12 @@
 """Stored messages as the transcript draws them."""
 
 from desktop_llm.core.conversations import StoredMessage
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.ui.widgets.message_column import Entry
 from desktop_llm.words import _
-from desktop_llm.words.faults import word_fault
+from desktop_llm.words.faults import brief_fault
 
 
 def entry_of(message: StoredMessage) -> Entry:
@@ -26,7 +26,9 @@ def note_of(message: StoredMessage) -> str:
         parts.append(_("stopped by you"))
     elif message.state is MessageState.INTERRUPTED:
         reason = _reason(message.reason)
-        parts.append(_("interrupted") + (f": {reason}" if reason else ""))
+        parts.append(
+            _("interrupted: {reason}").format(reason=reason) if reason else _("interrupted")
+        )
     elif message.finish == FinishReason.CONTEXT:
         parts.append(_("the context is full"))
     return " · ".join(parts)
@@ -41,6 +43,6 @@ def speed_of(message: StoredMessage) -> str:
 
 def _reason(code: str) -> str:
     try:
-        return word_fault(EnvironmentFault(FaultCode(code))).what
+        return brief_fault(FaultCode(code))
     except ValueError:
         return ""

@@ -19,7 +19,7 @@ from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
 from desktop_llm.ui.conversation_care import ConversationCare
 from desktop_llm.ui.drafts import Drafts
-from desktop_llm.ui.icons import icon
+from desktop_llm.ui.icons import ON_ACCENT, icon
 from desktop_llm.ui.list_care import ListCare
 from desktop_llm.ui.pages.conversation import ConversationView, FaultAction
 from desktop_llm.ui.pages.message_menus import MessageMenus
@@ -62,7 +62,7 @@ class ChatPage(QSplitter):
         self.sidebar = Sidebar(actions, self)
         self.view = ConversationView(tokens, actions, CodeColours(bridge), bridge.run, self)
         self.composer = self.view.composer
-        self.composer.set_icons(icon("arrow-up"), icon("stop"))
+        self.composer.set_icons(icon("arrow-up", ON_ACCENT), icon("stop", ON_ACCENT))
         self.shown = ConversationCare(self.view, self.sidebar, bridge, replies, drafts, toasts)
         self.list = ListCare(
             self.sidebar, bridge, toasts, lambda: self._chat, lambda: self.conversation
@@ -151,6 +151,7 @@ class ChatPage(QSplitter):
     # --- what a person does --------------------------------------------------------------------
 
     def new_conversation(self) -> None:
+        self.sidebar.search.clear()  # it will stand in the list, not in what was found
         self.shown.new()
 
     def open(self, number: int, message: object = None) -> None:

@@ -100,9 +100,13 @@ class ConversationView(QFrame):
         self.model_button.setText(plain_caption(name) or _("No model"))
         self.model_button.setAccessibleName(_("Model: {name}").format(name=name or _("none")))
 
-    def show_progress(self, progress: LoadProgress | PromptProgress | None) -> None:
-        """What the reply waits for."""
-        if isinstance(progress, LoadProgress):
+    def show_progress(
+        self, progress: LoadProgress | PromptProgress | None, waits: bool = False
+    ) -> None:
+        """What the reply waits for; `waits`: for another one to end."""
+        if waits and progress is None:
+            self._progress.show_part(_("Another reply is written first …"), None)
+        elif isinstance(progress, LoadProgress):
             self._progress.show_part(_("Loading the model …"), progress.fraction)
         elif isinstance(progress, PromptProgress):
             words = _("Reading the conversation: {done} of {total} tokens")
@@ -200,8 +204,10 @@ class _ProgressLine(QWidget):
         layout.addWidget(self._bar, 1)
         self.hide()
 
-    def show_part(self, words: str, fraction: float) -> None:
+    def show_part(self, words: str, fraction: float | None) -> None:
+        """None: nobody knows how far it is."""
         self._words.setText(words)
         self._bar.setAccessibleName(words)
-        self._bar.setValue(round(1000 * fraction))
+        self._bar.setRange(0, 0 if fraction is None else 1000)
+        self._bar.setValue(round(1000 * (fraction or 0)))
         self.show()

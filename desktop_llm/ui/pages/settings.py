@@ -45,6 +45,7 @@ class SettingsPage(QScrollArea):
         self._settings = settings
         self._fields: dict[str, Field] = {}
         self._timers: dict[str, QTimer] = {}  # of the texts
+        self._plain: list[Field] = []  # that are no settings
         inside = QFrame()
         inside.setObjectName("page")
         self._column = QVBoxLayout()
@@ -65,6 +66,7 @@ class SettingsPage(QScrollArea):
         self._replies()
         self._window()
         self._data(data, may_move)
+        self._align()
         self.take(settings)
 
     def take(self, settings: Settings) -> None:
@@ -157,17 +159,28 @@ class SettingsPage(QScrollArea):
             move.setToolTip(_("The folder was given when the program was started."))
         row.addWidget(show)
         row.addWidget(move)
-        self._add(Field(_("Data folder"), str(data), buttons))
+        self._add_plain(Field(_("Data folder"), str(data), buttons))
         backups = QPushButton(_("Backups …"))
         backups.clicked.connect(self.backups_wanted)
         about = _("A copy of all conversations is made every day; seven are kept.")
-        self._add(Field(_("Backups"), about, backups))
+        self._add_plain(Field(_("Backups"), about, backups))
         diagnostics = QPushButton(_("Save …"))
         diagnostics.setAccessibleName(_("Save diagnostics"))
         diagnostics.clicked.connect(self.diagnostics_wanted)
         about = _("One text file for a report of a fault: versions, the computer, the logs. Not a "
                   "word of any conversation.")  # fmt: skip
-        self._add(Field(_("Diagnostics"), about, diagnostics))
+        self._add_plain(Field(_("Diagnostics"), about, diagnostics))
+
+    def _align(self) -> None:
+        """One width for what is chosen from, one right edge for all."""
+        inputs = [field.control for field in self._fields.values()
+                  if isinstance(field.control, QComboBox | QSpinBox)]  # fmt: skip
+        width = max(control.sizeHint().width() for control in inputs)
+        for control in inputs:
+            control.setMinimumWidth(width)
+        resets = [field.reset for field in self._fields.values() if field.reset is not None]
+        for field in self._plain:
+            field.keep_room(resets[0].sizeHint().width())
 
     # --- controls ------------------------------------------------------------------------------
 
@@ -223,6 +236,10 @@ class SettingsPage(QScrollArea):
             lambda: self._set(name, getattr(Settings(), name)),
         )
         self._fields[name] = field
+        self._add(field)
+
+    def _add_plain(self, field: Field) -> None:
+        self._plain.append(field)
         self._add(field)
 
     def _add(self, field: Field) -> None:

@@ -38,6 +38,7 @@ class Sidebar(QWidget):
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("sidebar")
+        self._opens_first = False  # the first hit, when the search has found it
         self._marking = False  # a row becomes current, but is not to be opened
         self._newer: tuple[list[Conversation], int | None] | None = None  # once no title is edited
         self.model = ConversationsModel(self)
@@ -46,7 +47,7 @@ class Sidebar(QWidget):
         self._new = QPushButton(icon("plus"), _("New conversation"), self)
         self._new.setToolTip(actions.hint(Command.NEW))
         self._new.clicked.connect(lambda: actions[Command.NEW].trigger())
-        self.search = QLineEdit(self)
+        self.search = _SearchLine(self)
         self.search.setPlaceholderText(_("Search"))
         self.search.setAccessibleName(_("Search conversations"))
         self.search.setToolTip(actions.hint(Command.SEARCH))
@@ -77,7 +78,9 @@ class Sidebar(QWidget):
         self._timer.setInterval(SEARCH_MILLISECONDS)
         self._timer.timeout.connect(lambda: self.search_wanted.emit(self.search.text()))
         self.search.textChanged.connect(self._search_changed)
-        self.search.returnPressed.connect(self._found.setFocus)
+        self.search.returnPressed.connect(self._open_first)
+        self.search.down_pressed.connect(self._enter_found)
+        self._found.delete_pressed.connect(self._delete_found)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
@@ -113,6 +116,14 @@ class Sidebar(QWidget):
             _("Nothing found for “{query}”.").format(query=query.strip()) if not hits else ""
         )
         self._show_stack()
+        if self._opens_first:
+            self._opens_first = False
+            self._open_first()
+
+    def search_again(self) -> None:
+        """Something was changed that may have been found."""
+        if self.search.text().strip():
+            self.search_wanted.emit(self.search.text())
 
     def mark(self, conversation: int | None) -> None:
         """Show which one is open, without opening it."""
@@ -178,6 +189,27 @@ class Sidebar(QWidget):
         if number is not None and not self._marking:
             self.chosen.emit(number, None)
 
+    def _open_first(self) -> None:
+        """What the search found first, as soon as it has."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._opens_first = True
+            self.search_wanted.emit(self.search.text())
+        elif self._hits.rowCount():
+            self._enter_found()
+            self._hit_chosen(self._found.currentIndex())
+
+    def _enter_found(self) -> None:
+        if self._stack.currentWidget() is self._found:
+            self._found.setFocus(Qt.FocusReason.TabFocusReason)
+            self._found.setCurrentIndex(self._hits.index(0))
+
+    def _delete_found(self) -> None:
+        """The conversation that the hit is in."""
+        number = self._found.currentIndex().data(ID_ROLE)
+        if number is not None:
+            self.delete_wanted.emit(number)
+
     def _hit_chosen(self, index: QModelIndex) -> None:
         self.chosen.emit(index.data(ID_ROLE), index.data(MESSAGE_ROLE))
 
@@ -205,5 +237,15 @@ class _List(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Delete:
             self.delete_pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class _SearchLine(QLineEdit):
+    down_pressed = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.down_pressed.emit()
         else:
             super().keyPressEvent(event)

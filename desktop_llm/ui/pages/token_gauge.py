@@ -75,4 +75,8 @@ class TokenGauge(QObject):
         else:
             hint = _("{used} of the {room} tokens that the model can look at")
         hint = hint.format(used=used, room=room)
-        self._composer.set_gauge(hint if crowded else f"{used} / {room}", hint, over)
+        self._composer.set_gauge(
+            hint if crowded else _("{used} / {room} tokens").format(used=used, room=room),
+            hint,
+            over,
+        )

@@ -112,6 +112,7 @@ class Composer(QFrame):
             self.stop_wanted.emit()
         else:
             self._send()
+        self.editor.setFocus()  # the button may be disabled now
 
     def _send(self) -> None:
         if not self._running and self._may_send():

@@ -16,6 +16,7 @@ class Field(QWidget):
         super().__init__()
         self.control = control
         self.reset: QToolButton | None = None
+        self._below: QHBoxLayout | None = None
         label = plain_label(name, self)
         label.setBuddy(control)
         label.setWordWrap(True)
@@ -41,7 +42,10 @@ class Field(QWidget):
         layout.setSpacing(8)
         layout.addLayout(row)
         if wide:
-            layout.addWidget(control)
+            self._below = QHBoxLayout()
+            self._below.setSpacing(12)
+            self._below.addWidget(control, 1)
+            layout.addLayout(self._below)
 
     def offer_reset(self, icon: QIcon, words: str, reset: Callable[[], object]) -> None:
         """A button that is shown while the value is not the default; its room is kept."""
@@ -54,4 +58,10 @@ class Field(QWidget):
         policy.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(policy)
         self.reset.hide()
-        self._row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignVCenter)
+        row = self._row if self._below is None else self._below
+        row.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignTop if row is self._below
+                      else Qt.AlignmentFlag.AlignVCenter)  # fmt: skip
+
+    def keep_room(self, width: int) -> None:
+        """As much at the right as the others have for their way back."""
+        self._row.addSpacing(width)

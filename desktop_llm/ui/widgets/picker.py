@@ -28,6 +28,7 @@ from desktop_llm.ui.widgets.list_rows import DETAIL_ROLE, ROW, DetailDelegate
 from desktop_llm.ui.widgets.plain_text import plain_label, plain_tip
 
 _NOWHERE = QModelIndex()
+EMPTY = 80  # pixels for the word that nothing was found
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Picker(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground, False)
         self._model = _Picks(self)
         self._all: Sequence[Pick] = ()
+        self._place = QRect()
         self._line = QLineEdit(self)
         self._line.setPlaceholderText(placeholder)
         self._line.setAccessibleName(placeholder)
@@ -86,7 +88,8 @@ class Picker(QFrame):
         for row, pick in enumerate(picks):
             if pick.key == current and current is not None:
                 self._list.setCurrentIndex(self._model.index(row))
-        self.setGeometry(place)
+        self._place = place
+        self._fit()
         self.show()
         self._line.setFocus()
 
@@ -109,7 +112,15 @@ class Picker(QFrame):
         )  # fmt: skip
         self._list.setVisible(bool(self._model.rows))
         self._nothing.setVisible(not self._model.rows)
+        self._fit()
         self._move(0, 1)
+
+    def _fit(self) -> None:
+        """No higher than its rows, nor than its place."""
+        rows = sum(self._list.sizeHintForRow(row) for row in range(len(self._model.rows)))
+        around = self._line.sizeHint().height() + 3 * 8 + 2 * self._list.frameWidth() + 4
+        height = min(self._place.height(), around + max(rows, EMPTY))
+        self.setGeometry(QRect(self._place.topLeft(), QSize(self._place.width(), height)))
 
     def _move(self, row: int, by: int) -> None:
         """To the next row that can be chosen, from `row` on."""

@@ -98,7 +98,7 @@ class Transcript(QAbstractScrollArea):
     def show_entries(self, entries: list[Entry]) -> None:
         self._forget_places()
         self._column.show(entries)
-        self._following = True
+        self._follow(True)
         self._adjust()
         self.scroll_to_end()
 
@@ -202,6 +202,7 @@ class Transcript(QAbstractScrollArea):
             bar.setValue(bar.maximum())
             self._lay_out_visible()
         bar.setValue(bar.maximum())
+        self._follow(True)
 
     def view_position(self) -> tuple[int, int] | None:
         """Message at the upper edge and pixels of it above; None while the end is followed."""
@@ -263,7 +264,13 @@ class Transcript(QAbstractScrollArea):
         self.viewport().update()
 
     def _lay_out_visible(self) -> None:
-        """Lay out what is seen; what lies above grows upwards, so that nothing jumps."""
+        """Lay out what is seen, until no more comes into view by it."""
+        for _ in range(4):
+            if not self._lay_out_once():
+                return
+
+    def _lay_out_once(self) -> bool:
+        """What lies above grows upwards, so that nothing jumps. Whether anything was laid out."""
         bar, visible = self.verticalScrollBar(), self._visible()
         moved, changed = 0.0, False
         for index in visible:
@@ -280,12 +287,15 @@ class Transcript(QAbstractScrollArea):
             self._adjust()
             if not self._following and moved:
                 bar.setValue(round(bar.value() + moved))
+        return changed
 
-    def _scrolled(self, value: int) -> None:
-        following = value >= self.verticalScrollBar().maximum() - NEAR_END
+    def _follow(self, following: bool) -> None:
         if following != self._following:
             self._following = following
             self.following_changed.emit(following)
+
+    def _scrolled(self, value: int) -> None:
+        self._follow(value >= self.verticalScrollBar().maximum() - NEAR_END)
         self._copy_code.hide()
         self.viewport().update()
 
