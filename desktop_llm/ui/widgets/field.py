@@ -64,4 +64,4 @@ class Field(QWidget):
 
     def keep_room(self, width: int) -> None:
         """As much at the right as the others have for their way back."""
-        self._row.addSpacing(width)
+        self._row.addSpacing(width + self._row.spacing())

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QSpinBox, QStyledItemDelegate, QWidget
 
 ARROW = 12  # pixels
 
@@ -11,6 +11,7 @@ class Choice(QComboBox):
     def __init__(self, arrow: QIcon, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._arrow = arrow
+        self.setItemDelegate(QStyledItemDelegate(self))  # which the style sheet reaches
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def paintEvent(self, event: QPaintEvent) -> None:
