@@ -27,7 +27,7 @@ def main() -> None:
                "--host", "127.0.0.1", "--parallel", "1"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_until_ready(port)
+        wait_until_ready(process, port)
         complete(port, "Hi", 2)
         speed, first = complete(port, PROMPT, int(wanted))
     finally:
@@ -36,9 +36,11 @@ def main() -> None:
     print(json.dumps({"tokens_per_second": speed, "first_token_seconds": first}))
 
 
-def wait_until_ready(port: int) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError("llama-server does not start; run it by hand to see why")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
                 return

@@ -10,6 +10,7 @@ medians with the least and the greatest, and the median of the ratios pair by pa
 import argparse
 import json
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -39,10 +40,15 @@ def main() -> int:
     parser.add_argument("--peer", type=Path, help="llama-server to be measured too")
     options = parser.parse_args()
     rows: list[Row] = []
+    failed: list[str] = []
     with screen() as shown_on:
         for name in options.only.split(","):
             print(f"{name} …", file=sys.stderr, flush=True)
-            rows += parts[name](options)
+            try:
+                rows += parts[name](options)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"{name} failed: {error}", file=sys.stderr)  # the others count all the same
+                failed.append(name)
     print(table(rows))
     options.json.parent.mkdir(parents=True, exist_ok=True)
     report = {
@@ -53,10 +59,11 @@ def main() -> int:
         "memory_bytes": psutil.virtual_memory().total,
         "screen": shown_on,
         "when": time.strftime("%Y-%m-%d %H:%M"),
+        "failed": failed,
         "rows": as_json(rows),
     }
     options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    return 0 if all(row.met is not False for row in rows) else 1
+    return 1 if failed or any(row.met is False for row in rows) else 0
 
 
 def decode(options: argparse.Namespace) -> list[Row]:

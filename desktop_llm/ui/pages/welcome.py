@@ -144,8 +144,8 @@ def _about_model(model: InstalledModel, size: str) -> str:
     if model.source == "starter":
         return _(
             "A very small model of {size} MB: quick on every computer, good for a first look, "
-            "often wrong. It was made for English. For a better one, put any .gguf file into the "
-            "models folder."
+            "often wrong. It was made for English. Better ones will come with the model manager; "
+            "until then, put any .gguf file into the models folder."
         ).format(size=size)
     return _("A model of {size} MB from your models folder.").format(size=size)
 
