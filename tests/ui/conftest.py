@@ -78,11 +78,11 @@ def filled(tmp_path):
 
 @pytest.fixture
 def gate(monkeypatch):
-    """`gate(owner, name, fault)` holds a call back until it is opened; it fails then, if given."""
+    """`gate(owner, name, fault)` holds a call back until it is opened, see `Gate`."""
     gates = []
 
-    def make(owner, name, fault=None):
-        gates.append(Gate(monkeypatch, owner, name, fault))
+    def make(owner, name, fault=None, after=False):
+        gates.append(Gate(monkeypatch, owner, name, fault, after))
         return gates[-1]
 
     yield make

@@ -29,19 +29,20 @@ def settle(program):
 
 
 class Gate:
-    """Holds a call back until it is opened."""
+    """Holds a call back until it is opened; `after`: its result, which is old by then."""
 
-    def __init__(self, monkeypatch, owner, name, fault=None):
+    def __init__(self, monkeypatch, owner, name, fault=None, after=False):
         self._event = threading.Event()
         self.reached = threading.Event()
         call = getattr(owner, name)
 
         def held(*arguments, **named):
+            found = call(*arguments, **named) if after else None
             self.reached.set()
             self._event.wait(20)
             if fault is not None:
                 raise fault
-            return call(*arguments, **named)
+            return found if after else call(*arguments, **named)
 
         monkeypatch.setattr(owner, name, held)
 

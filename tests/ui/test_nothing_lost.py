@@ -278,29 +278,23 @@ def test_stop_before_the_question_is_stored(qtbot, make_program, gate):
     assert page.shown.branch[0].text == LONG
 
 
-def test_a_conversation_read_before_its_question_was_stored(qtbot, make_program, filled):
+def test_a_conversation_read_before_its_question_was_stored(qtbot, make_program, filled, gate):
     """What was read is older than what has happened since."""
     program = make_program()
     page = shown(qtbot, program, filled[-1])
-    read, late, reached = program.services.chat.open, threading.Event(), threading.Event()
-
-    def slow(number):
-        found = read(number)
-        reached.set()
-        late.wait(20)
-        return found
+    read = program.services.chat.open
 
     asked = []
     program.replies.asked.connect(asked.append)
     page.open(filled[0])
     shown(qtbot, program, filled[0])
-    program.services.chat.open = slow
+    late = gate(program.services.chat, "open", after=True)
     page.open(filled[-1])
-    assert reached.wait(20)
+    assert late.reached.wait(20)
     last = read(filled[-1])[1][-1].id
     program.replies.send(program.services.chat, filled[-1], LONG, last)
     qtbot.waitUntil(lambda: bool(asked), timeout=REPLY)
-    late.set()
+    late.open()
     shown(qtbot, program, filled[-1])
     assert [message.text for message in page.shown.branch[2:3]] == [LONG]
     reply = page.shown.branch[3].id

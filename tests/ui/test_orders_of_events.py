@@ -72,28 +72,21 @@ def test_stale_draft_of_a_conversation_read_before_its_question(qtbot, make_prog
     page.shown.save_draft()
     settle(program)
     chat = program.services.chat
-    read, late, reached = chat.open, threading.Event(), threading.Event()
     ask = gate(chat._store, "ask")
     page.composer.button.click()
     page.composer.editor.insertPlainText("since")
     page.open(filled[0])
     shown(qtbot, program, filled[0])
 
-    def slow(number):
-        found = read(number)
-        reached.set()
-        late.wait(20)
-        return found
-
     asked = []
     program.replies.asked.connect(asked.append)
-    chat.open = slow
+    late = gate(chat, "open", after=True)
     page.open(filled[-1])
-    assert reached.wait(20)
+    assert late.reached.wait(20)
     ask.open()
     qtbot.waitUntil(lambda: bool(asked), timeout=REPLY)
     wait(lambda: not program.drafts._unwritten)
-    late.set()
+    late.open()
     shown(qtbot, program, filled[-1])
     stop_all(qtbot, program)
     assert page.composer.text() == "since"
@@ -160,22 +153,15 @@ def test_language_with_rows_older_than_the_question(qtbot, make_program, gate, r
     page.new_conversation()
     chat = program.services.chat
     ask = gate(chat._store, "ask")
-    read, late, reached = chat.conversations, threading.Event(), threading.Event()
-
-    def slow():
-        found = read()
-        reached.set()
-        late.wait(20)
-        return found
 
     press(page, LONG)
     (live,) = program.replies._live
-    chat.conversations = slow
+    late = gate(chat, "conversations", after=True)
     page = speak(qtbot, program, Command.CHINESE)
-    qtbot.waitUntil(reached.is_set)
+    qtbot.waitUntil(late.reached.is_set)
     ask.open()
     qtbot.waitUntil(lambda: live.asked is not None, timeout=REPLY)
-    late.set()
+    late.open()
     shown(qtbot, program)
     qtbot.waitUntil(lambda: len(live.text) > 10, timeout=REPLY)
     stop_all(qtbot, program)
