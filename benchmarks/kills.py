@@ -162,7 +162,7 @@ def kill_worker(program: Program, kill: Kill) -> bool:
     if answered["fault"] == GAVE_UP:
         return False
     _look(kill, program, start, at)
-    if kill.phase != "after the end" and not answered["fault"]:
+    if kill.phase == "while it streamed" and not answered["fault"]:
         kill.faults.append("no fault was named")
     return True
 

@@ -59,6 +59,7 @@ class _Call:
     request: Request
     task: Task[Event, Any]
     number: int = 0  # at the worker; 0 while it waits here
+    heard: bool = False  # a worker has begun with it, or it was given to a second one
 
 
 class CancelledError(Exception):
@@ -66,7 +67,7 @@ class CancelledError(Exception):
 
 
 class _ReplacedError(Exception):
-    """The worker ended in good order before it took the request: another one gets it."""
+    """The worker ended before it began with the request: another one gets it."""
 
 
 class EngineClient:
@@ -258,6 +259,7 @@ class EngineClient:
 
     def _converse(self, request: Request, call: _Call) -> Any:
         """Send one request and wait for its last event. Raises faults."""
+        stood_there = self._process
         process = self._ensure_process(call)
         number = next(self._numbers)
         with self._changed:
@@ -277,8 +279,12 @@ class EngineClient:
             self._bury(process)
             if replaced:
                 raise _ReplacedError
-            loading = request.path if isinstance(request, LoadModel) else None
-            raise process.death(loading)
+            death = process.death(request.path if isinstance(request, LoadModel) else None)
+            killed = death.code is FaultCode.WORKER_KILLED and not call.heard
+            if killed and process is stood_there:  # while it was idle, and nobody had seen it yet
+                call.heard = True
+                raise _ReplacedError
+            raise death
         self._deaths = 0
         if isinstance(answer, Failed):
             raise fault_from(answer.code, answer.data)
@@ -407,6 +413,8 @@ class EngineClient:
         with self._changed:
             call = self._active
             mine = call is not None and call.number == number and number != 0
+            if mine and call is not None:
+                call.heard = True
             if isinstance(event, Hello) or (mine and isinstance(event, TERMINAL)):
                 if mine:
                     self._answer = event

@@ -132,6 +132,14 @@ def test_a_worker_killed_while_it_loads_names_the_file(watched, starter):
     assert said(client, SHORT)
 
 
+def test_a_worker_killed_while_it_was_idle_costs_no_reply(watched, starter):
+    client = watched.client
+    client.load(starter, SMALL).result(60)
+    for _ in range(5):
+        os.kill(client.worker_pid, signal.SIGKILL)
+        assert said(client, SHORT), "asked before anybody could see its death"
+
+
 def test_after_deaths_in_a_row_it_waits_for_the_person(watched):
     client = watched.client
 
