@@ -16,10 +16,11 @@ from tests.ui.helpers import FULL, LONG, REPLY, Gate, draft, press, settle, show
 
 
 def wait(condition, seconds=20):
-    end = time.monotonic() + seconds
+    """Until another thread has done its work, while the window is busy with something else."""
+    end, pause = time.monotonic() + seconds, threading.Event()
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.005)
+        pause.wait(0.005)
 
 
 @pytest.mark.parametrize("then", ["quit", "language", "services closed"])
@@ -104,8 +105,7 @@ def test_the_veil_goes_when_a_draft_cannot_be_written(qtbot, make_program, fille
     backups.restore_button.click()
     qtbot.waitUntil(lambda: "full" in page.view.fault.text(), timeout=20_000)
     shown(qtbot, program, filled[-1])
-    qtbot.wait(800)
-    assert [busy for busy in window.findChildren(Busy) if busy.isVisible()] == []
+    qtbot.waitUntil(lambda: not window.findChildren(Busy))
 
 
 def test_a_deleted_conversation_is_not_shown(qtbot, make_program, filled, gate):
@@ -286,7 +286,7 @@ def test_the_tokens_are_counted_after_a_reply_elsewhere(qtbot, make_program, fil
     shown(qtbot, program, filled[0])
     page.composer.set_text("short")
     page.composer.set_gauge("too long", "", True)  # as of the text before
-    qtbot.wait(600)
+    qtbot.waitUntil(lambda: not page._gauge._timer.isActive())
     stop_all(qtbot, program)
     qtbot.waitUntil(lambda: page.composer.button.isEnabled(), timeout=5000)
 
