@@ -47,7 +47,7 @@ def main() -> None:
         assert program.services is not None
         chat = program.services.chat
 
-        def request(messages: tuple[Message, ...]) -> GenerationRequest:
+        def request(messages: tuple[Message, ...], continues: bool = False) -> GenerationRequest:
             sampling = Sampling(
                 temperature=0.7 if options.long else 0,
                 repeat_penalty=1.1 if options.long else 1.0,  # or it ends in a thousand stars
@@ -55,10 +55,13 @@ def main() -> None:
                 logit_bias=tuple((token, -100.0) for token in ENDS),
             )
             return GenerationRequest(
-                messages=messages, sampling=sampling, max_tokens=options.tokens
+                messages=messages,
+                sampling=sampling,
+                max_tokens=options.tokens,
+                continues=continues,
             )
 
-        chat.request = request  # type: ignore[method-assign]
+        chat.prompts.request = request  # type: ignore[method-assign]
         answer = reply(program, "Hi")
         page.new_conversation()
         answer = reply(program, LONG if options.long else QUESTION)
@@ -71,7 +74,7 @@ def reply(program: Program, question: str) -> dict[str, float | int]:
     page = program.workspace.chat
     seen: list[float] = []
     ended: list[object] = []
-    page._replies.grew.connect(lambda _number, _text: seen.append(time.perf_counter()))
+    page._replies.grew.connect(lambda _live, _text, _first: seen.append(time.perf_counter()))
     page.shown.answered.connect(ended.append)
     gaps: list[float] = []
     last = time.perf_counter()

@@ -7,7 +7,7 @@ loses nothing. A conversation remembers the leaf of the branch that is shown.
 from dataclasses import dataclass
 
 from desktop_llm.core.generation import GenerationStats
-from desktop_llm.core.messages import Message, MessageState, Role
+from desktop_llm.core.messages import Made, Message, MessageState, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +34,41 @@ class StoredMessage:
     reason: str = ""  # why a reply is not complete: a `FaultCode`, or empty
     finish: str = ""  # a `FinishReason`, or empty
     stats: GenerationStats | None = None
+    versions: tuple[int, ...] = ()  # all below the same parent, itself too, the oldest first
+    origin: int | None = None  # the version that this one came of
+    made: Made = Made.ANEW  # how it came of it
+    draft: str | None = None  # an edit of it that is not ended
 
     @property
     def message(self) -> Message:
         return Message(self.role, self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeNode:
+    """A message as the map of a conversation shows it."""
+
+    id: int
+    parent: int | None
+    role: Role
+    excerpt: str
+    model: str
+    created: float
+    shown: bool  # it stands in the branch that is shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinEntry:
+    """What was deleted together, and can be restored: a conversation, or a message and all that
+    followed it.
+    """
+
+    conversation: int
+    message: int | None  # None: the whole conversation
+    title: str  # of the conversation
+    excerpt: str  # of the message
+    messages: int  # how many
+    deleted: float  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

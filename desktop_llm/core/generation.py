@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.grammar import check_grammar
-from desktop_llm.core.messages import Message
+from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.ranges import check_range
 
 MAX_STOP_STRINGS = 16
@@ -93,6 +93,8 @@ class GenerationRequest:
     `reproducible` means a cold context, fixed batch sizes and a fixed number of threads: slower,
     and on one computer the same text every time for the same seed (a warm KV cache changes the
     last bits of the logits, and so do the other two).
+
+    `continues`: the last message is the beginning of the reply; only what follows it is made.
     """
 
     messages: tuple[Message, ...]
@@ -100,8 +102,11 @@ class GenerationRequest:
     max_tokens: int | None = None  # None: until the model ends or the context is full
     stop: tuple[str, ...] = ()
     reproducible: bool = False
+    continues: bool = False
 
     def __post_init__(self) -> None:
+        if self.continues and (not self.messages or self.messages[-1].role is not Role.ASSISTANT):
+            raise ProgramFault(FaultCode.BUG, detail="nothing to go on with")
         if self.max_tokens is not None:
             check_range("max_tokens", self.max_tokens, 1, 1_000_000, whole=True)
         longest = max((len(stop) for stop in self.stop), default=1)

@@ -19,6 +19,14 @@ class MessageState(StrEnum):
     INTERRUPTED = "interrupted"  # by a crash or a fault
 
 
+class Made(StrEnum):
+    """How a stored message came of another version of it."""
+
+    ANEW = ""  # it did not
+    EDITED = "edited"  # by the person
+    CONTINUED = "continued"  # by the model, after the words of the other
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation, as the model sees it."""

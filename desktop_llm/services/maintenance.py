@@ -15,7 +15,7 @@ from desktop_llm.core.conversations import Backup
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
 from desktop_llm.storage import disk, relocation
 from desktop_llm.storage.backups import Backups
-from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.paths import Folders
 
@@ -28,7 +28,7 @@ STALE_DAYS = 1  # a half-made file that old is nobody's work
 
 @dataclass(slots=True)
 class Done:
-    purged: int = 0  # conversations
+    purged: int = 0  # conversations, or parts of one
     backup: Backup | None = None
     expired: int = 0  # backups
     swept: int = 0  # files
@@ -39,12 +39,10 @@ class Done:
 class Maintenance:
     """`start` works on a thread of its own; `close` ends it between two steps and waits."""
 
-    def __init__(
-        self, folders: Folders, database: Database, conversations: Conversations, backups: Backups
-    ) -> None:
+    def __init__(self, folders: Folders, database: Database, bin: Bin, backups: Backups) -> None:
         self._folders = folders
         self._database = database
-        self._conversations = conversations
+        self._bin = bin
         self._backups = backups
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self.run, name="maintenance", daemon=True)
@@ -64,7 +62,7 @@ class Maintenance:
         done = self.done = Done()
 
         def purge() -> None:
-            done.purged = self._conversations.purge(now - BIN_DAYS * DAY)
+            done.purged = self._bin.purge(now - BIN_DAYS * DAY)
 
         def back_up() -> None:
             done.backup = self._backups.daily(now, lambda: not self._closing.is_set())

@@ -54,8 +54,23 @@ _NEW_DRAFT = """
 CREATE TABLE new_draft (id INTEGER PRIMARY KEY CHECK (id = 0), text TEXT NOT NULL);
 """
 
+# `child`: the version below a message that was shown last (NULL: the newest). `origin` and `made`:
+# which message it is a version of, and how it came of it. `draft`: an edit that is not ended.
+# `deletion`: the message with which it was deleted; those it hangs below stay.
+_VERSIONS = """
+ALTER TABLE messages ADD COLUMN child INTEGER;
+ALTER TABLE messages ADD COLUMN origin INTEGER;
+ALTER TABLE messages ADD COLUMN made TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN draft TEXT;
+ALTER TABLE messages ADD COLUMN deleted REAL;
+ALTER TABLE messages ADD COLUMN deletion INTEGER;
+CREATE INDEX messages_deleted ON messages (deletion) WHERE deletion IS NOT NULL;
+CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
     ("new draft", _NEW_DRAFT),
+    ("versions", _VERSIONS),
 )

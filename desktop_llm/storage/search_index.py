@@ -13,7 +13,7 @@ EXCERPT_LENGTH = 80  # characters, about
 _FOUND_MESSAGES = """
 SELECT conversations.id, title, messages.id, text FROM messages
 JOIN conversations ON conversations.id = conversation
-WHERE deleted IS NULL
+WHERE conversations.deleted IS NULL AND messages.deleted IS NULL
   AND messages.id IN (SELECT rowid FROM message_text WHERE message_text MATCH ?)
 ORDER BY messages.id DESC LIMIT ?
 """

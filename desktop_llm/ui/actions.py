@@ -34,20 +34,27 @@ class Command(Enum):
     RENAME = Declared(noted("Rename conversation"), Group.CHAT, "pencil-simple", ("F2",))
     DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash")
     RESTORE = Declared(
-        noted("Restore the last deleted conversation"), Group.CHAT, "arrow-counter-clockwise",
+        noted("Restore what was deleted last"), Group.CHAT, "arrow-counter-clockwise",
         ("Ctrl+Shift+T",),
     )  # fmt: skip
     PREVIOUS = Declared(noted("Previous conversation"), Group.CHAT, "caret-up", ("Alt+Up",))
     NEXT = Declared(noted("Next conversation"), Group.CHAT, "caret-down", ("Alt+Down",))
     STOP = Declared(noted("Stop the reply"), Group.CHAT, "stop", ("Ctrl+Shift+S",))
     RETRY = Declared(noted("Another reply"), Group.CHAT, "arrow-clockwise", ("Ctrl+Shift+R",))
+    GO_ON = Declared(noted("Continue the reply"), Group.CHAT, "arrow-line-right", ("Ctrl+Shift+G",))
+    EDIT = Declared(noted("Edit a message"), Group.CHAT, "pencil-simple", ("Ctrl+E",))
+    EARLIER_VERSION = Declared(noted("Previous version"), Group.CHAT, "caret-left", ("Alt+Left",))
+    LATER_VERSION = Declared(noted("Next version"), Group.CHAT, "caret-right", ("Alt+Right",))
+    FORK = Declared(noted("Fork into a new conversation"), Group.CHAT, "git-fork")
     COPY_REPLY = Declared(noted("Copy the last reply"), Group.CHAT, "copy", ("Ctrl+Shift+C",))
     NEWEST = Declared(noted("Go to the newest message"), Group.CHAT, "arrow-down", ("Ctrl+End",))
     MODEL = Declared(noted("Choose a model"), Group.CHAT, "cube", ("Ctrl+M",))
     CHAT = Declared(noted("Chat"), Group.VIEW, "chat-circle", ("Ctrl+1",))
     SETTINGS = Declared(noted("Settings"), Group.VIEW, "gear", ("Ctrl+,", "Ctrl+9"))
     BACKUPS = Declared(noted("Backups"), Group.VIEW, "clock-counter-clockwise")
+    BIN = Declared(noted("Deleted"), Group.VIEW, "trash")
     LIST = Declared(noted("Conversation list"), Group.VIEW, "list", ("Ctrl+B",))
+    BRANCHES = Declared(noted("Versions and branches"), Group.VIEW, "git-branch", ("Ctrl+Shift+B",))
     LARGER = Declared(
         noted("Larger text"), Group.VIEW, "magnifying-glass-plus", ("Ctrl++", "Ctrl+=")
     )

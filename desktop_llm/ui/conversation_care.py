@@ -4,6 +4,7 @@ Between the click on another one and its messages the one before is still seen, 
 that of the other already: what is typed meanwhile is its own.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
 from desktop_llm.core.replies import Answered
 from desktop_llm.ui.bridge import Bridge
-from desktop_llm.ui.drafts import Drafts, joined
+from desktop_llm.ui.drafts import Drafts, Edit, joined
 from desktop_llm.ui.models.messages import entry_of, note_of
 from desktop_llm.ui.pages.conversation import ConversationView
 from desktop_llm.ui.pages.sidebar import Sidebar
@@ -35,10 +36,13 @@ ABOVE = 24  # pixels above a message that was searched for
 class ConversationCare(QObject):
     answered = Signal(object)  # the `StoredMessage` of a reply that has ended, whatever is shown
     began = Signal()  # the first words of a reply are there, whatever is shown
+    left = Signal()  # something else is about to be shown
     opened = Signal()  # a conversation, or an empty new one, is shown
     number_changed = Signal(int)  # of what is shown, or about to be; 0: a new conversation
+    edit_returned = Signal(int)  # the message; its new text stands in the drafts
     busy_changed = Signal()  # a reply has begun or ended in what is shown
     list_changed = Signal()  # the list of conversations is out of date
+    branch_changed = Signal()  # other messages of the conversation are shown, or more
     faulted = Signal(object, bool)  # a fault or None; whether to offer another reply
 
     def __init__(
@@ -62,10 +66,12 @@ class ConversationCare(QObject):
         self._number: int | None = None  # of the conversation that is shown; None: a new one
         self._waiting: Live | None = None  # the first question of the new one that is shown
         self._opening: int | None = None  # the conversation that is being read
+        self._wanted: int | None = None  # the message of it that is to be seen
         self._opened_before = 0  # what was asked for an older one comes too late
         self._shown = False  # something is: a conversation, or a new one
         self.branch: list[StoredMessage] = []
         self.model = ""  # that the conversation names
+        self.title = ""
         self._chosen: tuple[int, str] | None = None  # a model, for one that is being read
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -163,11 +169,41 @@ class ConversationCare(QObject):
 
     def send(self, text: str) -> bool:
         """Ask what does not stand in the composer. Returns whether it is on its way."""
+        parent, number = self._last(), self._number
+        return self._begin(lambda chat: self._replies.send(chat, number, text, parent, self.model))
+
+    def send_composed(self, text: str) -> None:
+        if self.send(text):
+            self._drafts.taken(self._number)
+            self._composer.clear()
+
+    def send_edited(self, key: int, text: str) -> None:
+        """Ask another version of a question."""
+        question = self.message(key)
+        if question is not None and self._begin(
+            lambda chat: self._replies.send_edited(chat, question, text, self.model)
+        ):
+            self._drafts.taken(Edit(key))
+            self._view.transcript.close_editor()
+
+    def retry(self, key: int | None = None, model: str = "") -> None:
+        """Another reply in the place of that one, or one to that question; None: of the last."""
+        message = self.message(self._last() if key is None else key)
+        if message is not None and self.may_retry(message.id):
+            wanted = model or self.model
+            self._begin(lambda chat: self._replies.retry(chat, message, wanted))
+
+    def go_on(self, key: int | None = None) -> None:
+        """Go on with that reply; None: with the last."""
+        reply = self.message(self._last() if key is None else key)
+        if reply is not None and self.may_go_on(reply.id):
+            self._begin(lambda chat: self._replies.go_on(chat, reply, self.model))
+
+    def _begin(self, start: "Callable[[ChatService], Live]") -> bool:
         if self._chat is None or self.busy:
             return False
-        parent = self.branch[-1].id if self.branch else None
         try:
-            live = self._replies.send(self._chat, self._number, text, parent, self.model)
+            live = start(self._chat)
         except DesktopLlmError as fault:
             self.faulted.emit(fault, False)
             return False
@@ -177,29 +213,26 @@ class ConversationCare(QObject):
         self.busy_changed.emit()
         return True
 
-    def send_composed(self, text: str) -> None:
-        if self.send(text):
-            self._drafts.taken(self._number)
-            self._composer.clear()
-
-    def retry(self) -> None:
-        """Another reply to the last question."""
-        if self._chat is None or self.busy or not self.branch:
-            return
-        reply = self.branch[-1]
-        if reply.role is not Role.ASSISTANT:
-            return
-        try:
-            self._replies.retry(self._chat, reply, self.model)
-        except DesktopLlmError as fault:
-            self.faulted.emit(fault, False)
-            return
-        self.faulted.emit(None, False)
-        self.busy_changed.emit()
-
     def may_retry(self, key: int) -> bool:
-        last = self.branch[-1] if self.branch else None
-        return last is not None and last.id == key and last.role is Role.ASSISTANT and not self.busy
+        """It is a reply to something, or a question without one."""
+        message = self.message(key)
+        if message is None or self.busy:
+            return False
+        if message.role is Role.USER:
+            return key == self._last()
+        return message.role is Role.ASSISTANT and message.parent is not None
+
+    def may_go_on(self, key: int) -> bool:
+        message = self.message(key)
+        begun = message is not None and message.role is Role.ASSISTANT and bool(message.text)
+        return begun and self.may_retry(key)
+
+    def message(self, key: int | None) -> StoredMessage | None:
+        """Of the branch that is shown."""
+        return next((message for message in self.branch if message.id == key), None)
+
+    def _last(self) -> int | None:
+        return self.branch[-1].id if self.branch else None
 
     def stop(self) -> None:
         if (live := self.live) is not None:
@@ -229,10 +262,11 @@ class ConversationCare(QObject):
         """Its title may have changed."""
         for row in rows:
             if row.id == self._number:
-                self._view.title.setText(row.title or _("New conversation"))
+                self._show_title(row.title)
 
     def leave(self) -> None:
         """Keep what is written before something else is shown."""
+        self.left.emit()
         self._timer.stop()
         if self._opening is not None and self._shown:
             if self._composer.has_text():
@@ -254,6 +288,8 @@ class ConversationCare(QObject):
     def _asked(self, live: Live) -> None:
         self.list_changed.emit()
         first, shown = live is self._waiting, self._shows(live)
+        if self._opening is not None and live.conversation == self._opening:
+            self._load(self._opening, self._wanted)  # what is being read may be older
         if shown:
             assert live.conversation is not None
             self._number, self._waiting = live.conversation, None
@@ -262,7 +298,7 @@ class ConversationCare(QObject):
             self._view.transcript.scroll_to_end()
             self._show_progress(live)
             self.busy_changed.emit()
-        if not live.question:
+        if not live.question or live.edits is not None:
             return
         if shown:  # the stored draft went with the question, what stands here since did not
             self._drafts.note(self._number, self._composer.text())
@@ -274,17 +310,29 @@ class ConversationCare(QObject):
             self._drafts.note(None, "")
 
     def _bring_in(self, live: Live) -> None:
-        """Its question and its reply into the branch that is shown, where they are not yet."""
+        """Its question and its reply into the branch that is shown, after what they follow."""
         assert live.asked is not None
-        if live.replaces is not None and live.replaces in self._keys():
-            self._remove_from(live.replaces)
-            self._offer_earlier(live, live.replaces)
         for message in (live.asked.question, live.asked.reply):
-            if message.id not in self._keys():
-                self.branch.append(message)
-                self._view.transcript.add(entry_of(message))
+            if message.id in self._keys():
+                continue
+            if not self._cut_after(message.parent):  # another branch was chosen meanwhile
+                self._load(message.conversation)
+                return
+            self.branch.append(message)
+            self._view.transcript.add(entry_of(message))
         self._view.show_empty(False)
         self._view.transcript.stream(live.asked.reply.id, "")
+        self.branch_changed.emit()
+
+    def _cut_after(self, key: int | None) -> bool:
+        """None: everything goes. False where there is no such message."""
+        keys = self._keys()
+        if key is not None and key not in keys:
+            return False
+        rest = keys[0 if key is None else keys.index(key) + 1 :]
+        if rest:
+            self._remove_from(rest[0])
+        return True
 
     def _keys(self) -> list[int]:
         return [message.id for message in self.branch]
@@ -293,38 +341,12 @@ class ConversationCare(QObject):
         del self.branch[self._keys().index(key) :]
         self._view.transcript.remove_from(key)
 
-    def _offer_earlier(self, live: Live, reply: int) -> None:
-        """The way back from another reply to the one before."""
-        number = live.conversation
-        assert number is not None
-
-        def back() -> None:
-            chat, running = self._chat, self._replies.live(number)
-            if chat is None:
-                return
-            if running is not None:
-                running.task.cancel()
-
-            def work() -> None:
-                if running is not None:
-                    with suppress(DesktopLlmError):
-                        running.task.result()
-                chat.show_branch(number, reply)
-
-            def show(_nothing: None) -> None:
-                self._replies.drain()
-                self.open(number, reply)
-
-            self._bridge.write(work, show, self._fail)
-
-        self._toasts.show(_("The earlier reply is kept."), _("Show it again"), back)
-
-    def _grew(self, live: Live, text: str) -> None:
-        first = len(live.text) == len(text)
+    def _grew(self, live: Live, text: str, first: bool) -> None:
         if first:
             self.began.emit()
-        if self._shows(live) and live.asked is not None:
-            self._view.transcript.stream(live.asked.reply.id, text)
+        if self._shows(live) and live.reply in self._keys():
+            assert live.reply is not None
+            self._view.transcript.stream(live.reply, text)
             if first:
                 self._show_progress(live)
 
@@ -333,7 +355,7 @@ class ConversationCare(QObject):
             self._show_progress(live)
 
     def _show_progress(self, live: Live) -> None:
-        self._view.show_progress(live.progress, waits=not live.text and len(self._replies) > 1)
+        self._view.show_progress(live.progress, waits=not live.begun and len(self._replies) > 1)
 
     def _ended(self, live: Live, answer: Answered | None, fault: DesktopLlmError | None) -> None:
         number = live.conversation
@@ -361,6 +383,10 @@ class ConversationCare(QObject):
         """The question is not stored: it stands in the composer again."""
         if not live.question:
             return
+        if live.edits is not None:
+            self._drafts.note(Edit(live.edits), live.question)
+            self.edit_returned.emit(live.edits)
+            return
         if live.asked is not None and live.asked.question.id in self._keys():
             self._remove_from(live.asked.question.id)
             self._view.show_empty(not self.branch)
@@ -373,12 +399,14 @@ class ConversationCare(QObject):
     ) -> None:
         number = live.conversation
         taken_back = answer is None and bool(live.question)
-        if taken_back and number is None and self._shown and self.number is None:
+        if taken_back and live.edits is not None:
+            self._drafts.note(Edit(live.edits), live.question)
+        elif taken_back and number is None and self._shown and self.number is None:
             self._take_back(live)
         elif taken_back:
             self._drafts.note(number, joined(live.question, self._drafts.text(number, "")))
         if number is not None and number == self._opening:
-            self._load(number)  # what is being read may be older
+            self._load(number, self._wanted)  # what is being read may be older
         elif fault is not None and (taken_back or self._chat is not None):
             title = self._sidebar.model.title_of(number)
             words = _("{title}: {what}").format(title=title, what=word_fault(fault).what)
@@ -400,7 +428,7 @@ class ConversationCare(QObject):
         if self._opening is None and self._shown:
             self._set_composer("")
         self._opened_before += 1
-        self._opening, nth = number, self._opened_before
+        self._opening, self._wanted, nth = number, message, self._opened_before
         self._sidebar.mark(number)
         self.number_changed.emit(number)
         self.busy_changed.emit()
@@ -408,12 +436,12 @@ class ConversationCare(QObject):
         def read() -> tuple[Conversation, list[StoredMessage]]:
             with suppress(DesktopLlmError):  # was said when it failed first
                 self._drafts.settle(number)
-            return chat.open(number)
+            return chat.open(number, message)
 
         def show(found: tuple[Conversation, list[StoredMessage]]) -> None:
             if nth == self._opened_before:
                 self._opened(*found)
-                if message is not None:
+                if message is not None and message in self._keys():
                     self._view.transcript.restore_view(message, -ABOVE)
 
         def failed(fault: DesktopLlmError) -> None:
@@ -426,11 +454,7 @@ class ConversationCare(QObject):
     def _opened(self, conversation: Conversation, branch: list[StoredMessage]) -> None:
         number, typed = conversation.id, self._composer.text() if self._shown else ""
         live = self._replies.live(number)
-        if live is not None:  # newer than what was flushed
-            branch = [
-                replace(message, text=live.text) if message.id == live.reply else message
-                for message in branch
-            ]
+        branch = self._with_live(branch)
         model = conversation.model
         if self._chosen is not None and self._chosen[0] == number:
             model = self._chosen[1]
@@ -442,8 +466,30 @@ class ConversationCare(QObject):
         self.save_draft()
         if live is not None:
             self._show_progress(live)
-            if live.asked is not None:
+            if live.asked is not None and live.reply in self._keys():
                 self._bring_in(live)
+
+    def _with_live(self, branch: list[StoredMessage]) -> list[StoredMessage]:
+        """What there is of a reply on its way is newer than what was flushed."""
+        live = self._replies.live(branch[0].conversation) if branch else None
+        if live is None:
+            return branch
+        return [
+            replace(message, text=live.text) if message.id == live.reply else message
+            for message in branch
+        ]
+
+    def show_branch(self, branch: list[StoredMessage], at: int | None = None) -> None:
+        """Another branch of the same conversation; `at`: the message that is to be seen."""
+        self.branch = self._with_live(branch)
+        transcript = self._view.transcript
+        transcript.change_entries([entry_of(message) for message in self.branch], at)
+        self._view.show_empty(not branch)
+        live = self.live
+        if live is not None and live.reply is not None and live.reply in self._keys():
+            transcript.stream(live.reply, "")
+        self.branch_changed.emit()
+        self.busy_changed.emit()
 
     def _set_composer(self, text: str) -> None:
         self._composer.set_text(text)
@@ -455,7 +501,7 @@ class ConversationCare(QObject):
         self._number, self.model, self.branch = number, model, branch
         self._waiting = self._opening = None
         self._shown = self._chat is not None
-        self._view.title.setText(title or _("New conversation"))
+        self._show_title(title)
         self._view.transcript.show_entries([entry_of(message) for message in branch])
         self._view.show_empty(not branch)
         self._view.show_progress(None)
@@ -463,6 +509,10 @@ class ConversationCare(QObject):
         if self._shown:
             self.number_changed.emit(number or 0)
         self.opened.emit()
+
+    def _show_title(self, title: str) -> None:
+        self.title = title or _("New conversation")
+        self._view.title.setText(self.title)
 
     def _fail(self, fault: DesktopLlmError) -> None:
         self.faulted.emit(fault, False)

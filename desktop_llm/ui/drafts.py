@@ -1,10 +1,12 @@
 """What stands in composers: held here, and on its way to the disk, the newest text of each.
 
-A conversation's number, or None: what is written before there is a conversation for it. Nobody else
-writes drafts while the window is open, so what is known here is newer than what is stored.
+A conversation's number, or None: what is written before there is a conversation for it; or the
+`Edit` of a message that is not ended. Nobody else writes drafts while the window is open, so what
+is known here is newer than what is stored.
 """
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -13,6 +15,14 @@ from desktop_llm.ui.bridge import Bridge
 
 if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    message: int
+
+
+Key = int | None | Edit
 
 
 class Drafts(QObject):
@@ -24,9 +34,9 @@ class Drafts(QObject):
         self._chat: ChatService | None = None
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._newest: dict[int | None, str] = {}
+        self._newest: dict[Key, str] = {}
         self._more: dict[int, str] = {}  # to be added to a stored text that is not known here
-        self._unwritten: dict[int | None, None] = {}  # in the order they were noted
+        self._unwritten: dict[Key, None] = {}  # in the order they were noted
 
     def start(self, chat: "ChatService") -> None:
         """The services are open."""
@@ -47,21 +57,22 @@ class Drafts(QObject):
         """That of no conversation."""
         return self.text(None, "")
 
-    def text(self, conversation: int | None, stored: str) -> str:
+    def text(self, key: Key, stored: str) -> str:
         """The newest, where `stored` is what the database had after `write`."""
         with self._lock:
-            more = "" if conversation is None else self._more.get(conversation, "")
-            return self._newest.get(conversation, joined(stored, more) if more else stored)
+            more = self._more.get(key, "") if isinstance(key, int) else ""
+            return self._newest.get(key, joined(stored, more) if more else stored)
 
-    def know(self, conversation: int | None, stored: str) -> None:
+    def know(self, key: Key, stored: str) -> None:
         """What the database has, unless something newer is known."""
         with self._lock:
-            self._newest.setdefault(conversation, stored)
+            self._newest.setdefault(key, stored)
 
-    def note(self, conversation: int | None, text: str) -> None:
+    def note(self, key: Key, text: str) -> None:
+        """An edit without text is none."""
         with self._lock:
-            self._newest[conversation] = text
-            self._unwritten[conversation] = None
+            self._newest[key] = text
+            self._unwritten[key] = None
         self._begin()
 
     def add(self, conversation: int, text: str) -> None:
@@ -74,11 +85,11 @@ class Drafts(QObject):
             self._unwritten[conversation] = None
         self._begin()
 
-    def taken(self, conversation: int | None) -> None:
-        """It is on its way as a question, which takes the stored text with it."""
+    def taken(self, key: Key) -> None:
+        """It is on its way as a message, which takes the stored text with it."""
         with self._lock:
-            self._newest[conversation] = ""
-            self._unwritten.pop(conversation, None)
+            self._newest[key] = ""
+            self._unwritten.pop(key, None)
 
     def _begin(self) -> None:
         if self._chat is not None:
@@ -96,25 +107,32 @@ class Drafts(QObject):
         with self._writing:
             while (chat := self._chat) is not None:
                 with self._lock:
-                    conversation = next(iter(self._unwritten), 0)
-                    if conversation == 0:
+                    key = next(iter(self._unwritten), 0)
+                    if key == 0:
                         return
-                    text = self._newest.get(conversation)
-                self._write(chat, conversation, text)
+                    text = self._newest.get(key)
+                if text is not None:
+                    self._write(chat, key, text)
+                elif isinstance(key, int):
+                    self._write_more(chat, key)
 
-    def _write(self, chat: "ChatService", conversation: int | None, text: str | None) -> None:
-        if text is not None:
-            chat.save_draft(conversation, text)
-        elif conversation is not None:
-            more = self._more[conversation]
-            chat.add_to_draft(conversation, more)
+    def _write(self, chat: "ChatService", key: Key, text: str) -> None:
+        if isinstance(key, Edit):
+            chat.tree.save_edit(key.message, text or None)
+        else:
+            chat.save_draft(key, text)
         with self._lock:
-            if text is None and conversation is not None:
-                rest = self._more.pop(conversation)[len(more) :].lstrip("\n")
-                if rest:
-                    self._more[conversation] = rest
-                    return
-            if self._newest.get(conversation) == text:
+            if self._newest.get(key) == text:
+                self._unwritten.pop(key, None)
+
+    def _write_more(self, chat: "ChatService", conversation: int) -> None:
+        more = self._more[conversation]
+        chat.add_to_draft(conversation, more)
+        with self._lock:
+            rest = self._more.pop(conversation)[len(more) :].lstrip("\n")
+            if rest:
+                self._more[conversation] = rest
+            elif conversation not in self._newest:
                 self._unwritten.pop(conversation, None)
 
 

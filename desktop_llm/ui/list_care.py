@@ -1,11 +1,11 @@
 """The list of conversations: kept up to date, searched, renamed in, deleted from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop_llm.core.conversations import Conversation
+from desktop_llm.core.conversations import BinEntry, Conversation
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.pages.sidebar import Sidebar
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ListCare(QObject):
     listed = Signal(list)  # the `Conversation`s, newest first
     deleted = Signal(int, object)  # the one that went, and its neighbour or None
-    restored = Signal(int)
+    restored = Signal(int, object)  # conversation, and the message that is back or None
     failed = Signal(object)  # a fault
 
     def __init__(
@@ -86,32 +86,37 @@ class ListCare(QObject):
             self._going.discard(number)
             self._fail(fault)
 
-        self._bridge.write(lambda: chat.delete(number), gone, failed)
+        self._bridge.write(lambda: chat.bin.put(number), gone, failed)
 
     def restore_last(self) -> None:
-        """The one that was deleted last, also before this start."""
+        """The conversation or the messages deleted last, also before this start."""
         if (chat := self._chat()) is None:
             return
 
-        def back(number: int | None) -> None:
-            if number is None:
-                self._toasts.show(_("There is no deleted conversation."))
+        def back(entry: BinEntry | None) -> None:
+            if entry is None:
+                self._toasts.show(_("Nothing is deleted."))
             else:
-                self._back(number)
+                self.back(entry.conversation, entry.message)
 
-        self._bridge.write(chat.restore_last, back, self._fail)
+        self._bridge.write(chat.bin.restore_last, back, self._fail)
 
     def _restore(self, number: int) -> None:
         if (chat := self._chat()) is not None:
             self._bridge.write(
-                lambda: chat.restore(number), lambda _nothing: self._back(number), self._fail
+                lambda: chat.bin.take_out(number), lambda _nothing: self.back(number), self._fail
             )
 
-    def _back(self, number: int) -> None:
-        self._going.discard(number)
+    def back(self, number: int, message: int | None = None) -> None:
+        """It was restored, and is to be shown."""
+        self.came_back([number])
+        self.restored.emit(number, message)
+
+    def came_back(self, numbers: Iterable[int]) -> None:
+        """They were restored, or messages of them."""
+        self._going.difference_update(numbers)
         self.refresh()
         self._sidebar.search_again()
-        self.restored.emit(number)
 
     def _rename(self, number: int, title: str) -> None:
         if (chat := self._chat()) is not None:

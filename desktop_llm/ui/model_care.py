@@ -100,7 +100,7 @@ class ModelCare(QObject):
     def _show(self) -> None:
         usable = self._usable()
         name = self._preferred() or (usable[0].name if usable else "")
-        self._workspace.chat.show_default_model(name)
+        self._workspace.chat.show_models(name, [model.name for model in usable])
         self._show_empty_state()
         if self._welcome is not None:
             self._welcome.show_models(usable)

@@ -21,6 +21,7 @@ from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui import theme
 from desktop_llm.ui.actions import Command
+from desktop_llm.ui.bin_care import BinCare
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
@@ -245,6 +246,7 @@ class Program(QObject):
             {
                 Page.SETTINGS: self._settings_page,
                 Page.BACKUPS: self._backups_page,
+                Page.BIN: self._bin_page,
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -259,6 +261,9 @@ class Program(QObject):
             lambda: self.services,
             self.with_services_closed,
             self._on_restart,
+        )
+        self._bin_care = BinCare(
+            workspace, bridge, lambda: None if self.services is None else self.services.chat
         )
         self._model_care = ModelCare(
             workspace,
@@ -335,6 +340,8 @@ class Program(QObject):
     def _page_shown(self, page: Page) -> None:
         if page is Page.BACKUPS:
             self._data_care.list_backups()
+        elif page is Page.BIN:
+            self._bin_care.refresh()
 
     def _settings_page(self) -> QWidget:
         from desktop_llm.ui.pages.settings import SettingsPage
@@ -347,6 +354,7 @@ class Program(QObject):
         page.move_wanted.connect(self._data_care.choose_folder)
         page.diagnostics_wanted.connect(self._data_care.save_diagnostics)
         page.backups_wanted.connect(lambda: self.workspace.show_page(Page.BACKUPS))
+        page.bin_wanted.connect(lambda: self.workspace.show_page(Page.BIN))
         return page
 
     def _backups_page(self) -> QWidget:
@@ -354,6 +362,14 @@ class Program(QObject):
 
         page = BackupsPage()
         self._data_care.connect_backups(page)
+        return page
+
+    def _bin_page(self) -> QWidget:
+        from desktop_llm.services.maintenance import BIN_DAYS
+        from desktop_llm.ui.pages.bin import BinPage
+
+        page = BinPage(BIN_DAYS)
+        self._bin_care.connect_page(page)
         return page
 
     def _welcome_page(self) -> QWidget:

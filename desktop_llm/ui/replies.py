@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.messages import Role
 from desktop_llm.core.replies import Answered, Asked, ChatEvent, ReplyTask
 from desktop_llm.ui.bridge import Bridge
 
@@ -27,10 +28,11 @@ class Live:
     task: ReplyTask
     conversation: int | None  # None: a new one, until the question is kept
     question: str = ""  # that it answers; empty for another reply to one that is kept
-    replaces: int | None = None  # the reply whose place it takes
+    replaces: int | None = None  # the message whose place is taken, by the question or the reply
     new: bool = False  # it begins a conversation
     asked: Asked | None = None  # the question is kept
     text: str = ""  # so far
+    begun: bool = False  # something of it was made
     progress: LoadProgress | PromptProgress | None = None
     drain: Callable[[], None] = lambda: None
 
@@ -38,12 +40,17 @@ class Live:
     def reply(self) -> int | None:
         return None if self.asked is None else self.asked.reply.id
 
+    @property
+    def edits(self) -> int | None:
+        """The question that this one is another version of."""
+        return self.replaces if self.question else None
+
 
 class Replies(QObject):
     """Signals carry the `Live` first."""
 
     asked = Signal(object)  # question and empty reply are on disk
-    grew = Signal(object, str)  # more text
+    grew = Signal(object, str, bool)  # more text; whether it is the first
     progressed = Signal(object)  # `progress` is another; None: text comes
     ended = Signal(object, object, object)  # `Answered` or None, fault or None
 
@@ -71,13 +78,30 @@ class Replies(QObject):
         parent: int | None,
         model: str = "",
     ) -> Live:
-        """Ask; None: in a new conversation. Raises DesktopLlmError where it is refused at once."""
+        """Ask; None: in a new conversation. This and the next three raise DesktopLlmError where it
+        is refused at once.
+        """
         task = chat.send(conversation, text, parent, model)
         return self._follow(Live(task, conversation, question=text, new=conversation is None))
 
-    def retry(self, chat: "ChatService", reply: StoredMessage, model: str = "") -> Live:
-        """Make another reply in the place of that one."""
-        return self._follow(Live(chat.retry(reply, model), reply.conversation, replaces=reply.id))
+    def send_edited(
+        self, chat: "ChatService", question: StoredMessage, text: str, model: str = ""
+    ) -> Live:
+        """Ask another version of that question."""
+        number = question.conversation
+        task = chat.send(number, text, question.parent, model, edits=question.id)
+        return self._follow(Live(task, number, question=text, replaces=question.id))
+
+    def retry(self, chat: "ChatService", message: StoredMessage, model: str = "") -> Live:
+        """Make another reply in the place of that one, or one to that question."""
+        replaced = message.id if message.role is Role.ASSISTANT else None
+        return self._follow(
+            Live(chat.retry(message, model), message.conversation, replaces=replaced)
+        )
+
+    def go_on(self, chat: "ChatService", reply: StoredMessage, model: str = "") -> Live:
+        """Go on with that reply, in its place."""
+        return self._follow(Live(chat.go_on(reply, model), reply.conversation, replaces=reply.id))
 
     def stop(self, conversation: int) -> None:
         for live in self._live:
@@ -104,13 +128,15 @@ class Replies(QObject):
     def _event(self, live: Live, event: ChatEvent) -> None:
         if isinstance(event, Asked):
             live.asked, live.conversation = event, event.question.conversation
+            live.text = event.reply.text
             self.asked.emit(live)
         elif isinstance(event, TextDelta):
             if live.progress is not None:
                 live.progress = None
                 self.progressed.emit(live)
             live.text += event.text
-            self.grew.emit(live, event.text)
+            first, live.begun = not live.begun, True
+            self.grew.emit(live, event.text, first)
         else:
             live.progress = event
             self.progressed.emit(live)

@@ -113,6 +113,8 @@ QPushButton:focus { border: 2px solid $accent; padding: 2px 11px; }
 QPushButton[primary="true"] { background: $accent; color: $on_accent; border-color: $accent;
   font-weight: 600; }
 QPushButton[primary="true"]:focus { border: 2px solid $text; }
+QPushButton[danger="true"] { color: $danger; border-color: $danger; }
+QPushButton[danger="true"]:focus { border: 2px solid $accent; }
 QPushButton:disabled, QPushButton[primary="true"]:disabled { color: $muted; background: $window;
   border-color: $border; font-weight: 400; }
 QPushButton#model { border-color: transparent; background: transparent; }
@@ -127,7 +129,7 @@ QListView { background: transparent; border: none; outline: none; }
 QListView::item { border: 2px solid transparent; border-radius: 6px; padding: 4px 8px; }
 QListView::item:hover { background: $hover; }
 QListView::item:selected { background: $tint; color: $text; }
-QListView:focus::item:selected { border-color: $accent; }
+QListView::item:focus { border-color: $accent; }
 QListView QLineEdit { min-height: 0; padding: 0 6px; border-radius: 4px; }
 QLineEdit, QComboBox, QSpinBox { border: 1px solid $border; border-radius: 6px;
   padding: 3px 8px; background: $surface; min-height: ${control}px; }
@@ -155,14 +157,19 @@ QScrollBar::handle { background: $border; border-radius: 4px; margin: 2px; min-h
 QScrollBar::handle:hover { background: $muted; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QFrame#messageBar { border: 1px solid transparent; }
+QFrame#messageBar[floating="true"] { background: $surface; border-color: $border;
+  border-radius: 8px; }
 QFrame#composer { border: 1px solid $border; border-radius: 10px; background: $surface; }
 QFrame#composer[active="true"] { border: 2px solid $accent; }
 QFrame#composer QPlainTextEdit { border: none; padding: 0; background: transparent; }
 QFrame#rail { background: $window; border: none; border-right: 1px solid $border; }
-QWidget#sidebar { background: $window; }
+QWidget#sidebar, QFrame#sidepanel { background: $window; }
+QFrame#sidepanel { border: none; }
 QFrame#page { background: $surface; border: none; }
 QFrame#card { background: $tint; border: none; border-radius: 10px; }
-QFrame#fault { background: $tint; border: 1px solid $danger; border-radius: 10px; }
+QFrame#fault, QFrame#question { background: $tint; border: 1px solid $danger;
+  border-radius: 10px; }
 QFrame#toast { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QFrame#picker { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QStatusBar { border-top: 1px solid $border; color: $muted; }

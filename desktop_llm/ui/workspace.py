@@ -43,6 +43,7 @@ class Page(Enum):
     CHAT = Command.CHAT
     SETTINGS = Command.SETTINGS
     BACKUPS = Command.BACKUPS
+    BIN = Command.BIN
     WELCOME = None
 
 
@@ -64,6 +65,12 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.NEXT: lambda chat: chat.step(1),
     Command.STOP: ChatPage.stop,
     Command.RETRY: ChatPage.retry,
+    Command.GO_ON: ChatPage.go_on,
+    Command.EDIT: ChatPage.edit,
+    Command.EARLIER_VERSION: lambda chat: chat.step_version(-1),
+    Command.LATER_VERSION: lambda chat: chat.step_version(1),
+    Command.FORK: ChatPage.fork,
+    Command.BRANCHES: ChatPage.toggle_branches,
     Command.COPY_REPLY: ChatPage.copy_reply,
     Command.NEWEST: _go_to_newest,
     Command.LIST: ChatPage.toggle_list,
@@ -162,6 +169,7 @@ class Workspace(QWidget):
         handle(Command.CHAT, lambda: self.show_page(Page.CHAT))
         handle(Command.SETTINGS, lambda: self.show_page(Page.SETTINGS))
         handle(Command.BACKUPS, lambda: self.show_page(Page.BACKUPS))
+        handle(Command.BIN, lambda: self.show_page(Page.BIN))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))
         handle(Command.FULL_SCREEN, self._toggle_full_screen)

@@ -135,8 +135,15 @@ class Session:
                     self._renderer = None
         return fallback_pieces(messages, self._chatml), fault
 
-    def _prompt(self, messages: tuple[Message, ...]) -> tuple[list[int], str]:
-        pieces, fault = self._pieces(messages)
+    def _prompt(
+        self, messages: tuple[Message, ...], continues: bool = False
+    ) -> tuple[list[int], str]:
+        """Its tokens, and why they are not the template's. `continues`: the last message is the
+        beginning of the reply, and its turn stays open.
+        """
+        begun = messages[-1:] if continues else ()
+        pieces, fault = self._pieces(messages[: len(messages) - len(begun)])
+        pieces += [Piece(message.text, True) for message in begun]
         tokens: list[int] = []
         for piece in pieces:
             tokens += self._model.tokenize(piece.text, special=not piece.is_content)
@@ -152,7 +159,7 @@ class Session:
 
     def generate(self, request: GenerationRequest, emit: Emit) -> Finished:
         """Make one reply; `emit` gets its text. Raises faults."""
-        prompt, template_fault = self._prompt(request.messages)
+        prompt, template_fault = self._prompt(request.messages, request.continues)
         if not prompt:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         if len(prompt) >= self._model.context_length:

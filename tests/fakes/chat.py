@@ -7,7 +7,6 @@ from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
 from desktop_llm.services.models import ModelService
-from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import Folders
@@ -22,7 +21,6 @@ class Chat:
         folders.models.mkdir(parents=True)
         (folders.models / "a-model.gguf").write_bytes(gguf())
         self.database = Database(folders.data / "conversations.db")
-        self.store = Conversations(self.database)
         script = [argument for step in steps for argument in ("--step", step)]
         state = ("--state", str(folder / "state"))
         hangs = ("--hangs-at-load", str(hangs_at_load)) if hangs_at_load else ()
@@ -30,7 +28,8 @@ class Chat:
         self.engine = EngineClient(folder / "worker.log", command, back_off=(0.0, 0.0, 0.0))
         self.models = ModelService(Library(folders), self.engine)
         self.settings = Settings(model="a-model")
-        self.service = ChatService(self.store, self.models, self.engine, lambda: self.settings)
+        self.service = ChatService(self.database, self.models, self.engine, lambda: self.settings)
+        self.store = self.service._store
 
     def close(self) -> None:
         self.engine.close()

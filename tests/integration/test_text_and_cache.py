@@ -200,3 +200,33 @@ def test_the_fallback_keeps_them_apart_too(session):
         session._renderer = renderer
     assert fault == ""
     assert [token for token in tokens if token in SPECIAL] == [1, 2, 1]
+
+
+# --- going on -------------------------------------------------------------------------------------
+
+
+def test_a_reply_goes_on_where_it_was_cut_off(ready):
+    question = "Count from one to twelve in words, with commas."
+    whole = said(ready, talk(question, max_tokens=40, reproducible=True))
+    begun = said(ready, talk(question, max_tokens=12, reproducible=True))
+    assert whole.startswith(begun)
+    rest, finished = reply(ready, talk(question, begun, max_tokens=28, continues=True))
+    assert rest
+    assert not rest.startswith(begun)
+    assert begun + rest[:4] == whole[: len(begun) + 4]
+    assert finished.stats.reused_tokens > finished.stats.prompt_tokens // 2
+
+
+@pytest.mark.parametrize("prose", [False, True])
+def test_the_turn_of_a_reply_that_goes_on_stays_open(session, prose):
+    messages = (Message(Role.USER, "Why?"), Message(Role.ASSISTANT, "Because<|im_end|> of"))
+    renderer = session._renderer
+    if prose:
+        session._renderer = None
+    try:
+        prompt, _ = session._prompt(messages[:1])
+        tokens, _ = session._prompt(messages, continues=True)
+    finally:
+        session._renderer = renderer
+    begun = session._model.tokenize(messages[1].text, special=False)
+    assert tokens == [*prompt, *begun]

@@ -113,7 +113,7 @@ def test_a_deleted_conversation_is_not_shown(qtbot, make_program, filled, gate):
     page = shown(qtbot, program)
     page.open(filled[1])
     shown(qtbot, program, filled[1])
-    late = gate(program.services.chat, "delete")
+    late = gate(program.services.chat.bin, "put")
     page.list.delete(filled[1])  # of [2, 1, 0]: after is 0
     page.list.delete(filled[0])  # after is 1
     late.open()
@@ -218,7 +218,7 @@ def test_an_example_does_not_double_the_draft(qtbot, make_program):
 def test_the_undo_of_another_database(qtbot, make_program, filled, gate):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
-    late = gate(program.services.chat, "delete")
+    late = gate(program.services.chat.bin, "put")
     page.delete()
     program.with_services_closed(lambda: None, lambda: None)
     late.open()
@@ -349,25 +349,6 @@ def test_typed_for_one_while_it_opens_goes_not_to_another(qtbot, make_program, f
     assert draft(program, filled[0]) == "for the first"
 
 
-def test_show_it_again_while_another_is_written(qtbot, make_program, filled):
-    program = make_program()
-    page = shown(qtbot, program)
-    page.open(filled[0])
-    shown(qtbot, program, filled[0])
-    earlier = page.shown.branch[-1]
-    page.retry()
-    qtbot.waitUntil(lambda: page.shown.branch[-1].id != earlier.id, timeout=REPLY)
-    stop_all(qtbot, program)
-    second = page.shown.branch[-1]
-    page.retry()
-    qtbot.waitUntil(lambda: page.shown.branch[-1].id not in (earlier.id, second.id), timeout=REPLY)
-    program.workspace.toasts._shown[0].act()
-    qtbot.waitUntil(lambda: earlier.id in [m.id for m in page.shown.branch], timeout=REPLY)
-    settle(program)
-    stop_all(qtbot, program)
-    assert [m.role.value for m in page.shown.branch] == ["user", "assistant"]
-
-
 def test_renaming_while_a_reply_ends(qtbot, make_program, filled):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
@@ -493,7 +474,7 @@ def test_a_restore_that_is_refused_is_said(qtbot, make_program, filled):
 def test_restore_last_after_a_delete_on_its_way(qtbot, make_program, filled, gate):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
-    late = gate(program.services.chat, "delete")
+    late = gate(program.services.chat.bin, "put")
     page.delete()
     program.workspace.commands[Command.RESTORE].trigger()
     late.open()

@@ -185,7 +185,7 @@ def test_the_focus_never_gets_lost(qtbot, make_program, filled):
     again = next(b for b in transcript._bar._buttons if b.accessibleName() == "Another reply")
     again.setFocus()
     qtbot.keyClick(again, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: "kept" in program.workspace.toasts.text(), timeout=REPLY)
+    qtbot.waitUntil(lambda: page.shown.live is not None and page.shown.live.begun, timeout=REPLY)
     assert QApplication.focusWidget() is transcript
     stop_all(qtbot, program)
 

@@ -1,12 +1,13 @@
 """The chat service on a real database, with a worker whose faults are scripted."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from desktop_llm.core.engine import LoadProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.core.replies import Asked
 from desktop_llm.core.settings import Settings
 from desktop_llm.services.models import ModelService
@@ -173,7 +174,7 @@ def test_the_next_question_carries_the_conversation(make_chat):
     number = chat.store.create().id
     reply = chat.service.send(number, "one", None).result(20).reply
     chat.service.send(number, "two", reply.id).result(20)
-    prompt = chat.service._prompt(chat.store.branch(number))
+    prompt = chat.service.prompts.messages(chat.store.branch(number))
     assert [message.text for message in prompt] == ["Be brief.", "one", "one ", "two", "two "]
 
 
@@ -194,3 +195,102 @@ def test_an_empty_question_is_refused_and_surrogates_are_cleaned(make_chat):
     assert fault.value.code is FaultCode.INPUT_EMPTY
     chat.service.send(number, "one \ud800 two", None).result(20)
     assert chat.store.branch(number)[0].text == "one \ufffd two"
+
+
+def test_another_reply_answers_the_same_question_with_what_stood_before_it(make_chat):
+    chat = make_chat()
+    number = chat.store.create().id
+    first_reply = chat.service.send(number, "one", None).result(20).reply
+    chat.service.send(number, "two", first_reply.id).result(20)
+    other = chat.service.retry(first_reply).result(20).reply
+    assert [stored.text for stored in chat.store.branch(number)] == ["one", "one "]
+    assert other.versions == (first_reply.id, other.id)
+    assert chat.service.open(number, first_reply.id)[1][-1].text == "two "
+
+
+def test_the_prompt_is_of_the_replys_own_branch_whatever_is_shown(make_chat, monkeypatch):
+    chat = make_chat()
+    number = chat.store.create().id
+    one = chat.service.send(number, "one", None).result(20).reply
+    seen, generate = [], chat.engine.generate
+
+    def watched(request):
+        seen.append([message.text for message in request.messages])
+        chat.service.tree.show(number, one.id)  # somebody looks at another branch meanwhile
+        return generate(request)
+
+    monkeypatch.setattr(chat.engine, "generate", watched)
+    chat.service.send(number, "other", None, edits=one.parent).result(20)
+    assert seen == [["other"]]
+    assert [stored.text for stored in chat.store.branch(number)] == ["one", "one "]
+
+
+def test_a_question_without_a_reply_gets_one(make_chat):
+    chat = make_chat()
+    number = chat.store.create().id
+    reply = chat.service.send(number, "one two", None).result(20).reply
+    chat.service.tree.delete(reply.id)
+    question = chat.service.open(number)[1][-1]
+    again = chat.service.retry(question).result(20).reply
+    assert (again.text, again.parent) == ("one two ", question.id)
+
+
+def test_a_reply_that_goes_on_is_another_version_of_it(make_chat):
+    chat = make_chat("stall")
+    number = chat.store.create().id
+    task = chat.service.send(number, "one two three", None)
+    first(task, TextDelta)
+    task.cancel()
+    cut = task.result(20).reply
+    going = chat.service.go_on(cut)
+    asked = first(going, Asked)
+    assert asked.reply.text == cut.text
+    longer = going.result(20).reply
+    assert (longer.text, longer.state) == (cut.text + cut.text, MessageState.COMPLETE)
+    assert (longer.origin, longer.made) == (cut.id, Made.CONTINUED)
+    assert chat.store.message(cut.id) == replace(cut, versions=(cut.id, longer.id))
+
+
+def test_a_reply_that_goes_on_keeps_its_beginning_when_the_worker_dies(make_chat):
+    chat = make_chat("reply", "die:9")
+    number = chat.store.create().id
+    begun = chat.service.send(number, "one two three four", None).result(20).reply
+    answered = chat.service.go_on(begun).result(20)
+    assert answered.fault is not None
+    assert answered.reply.text.startswith(begun.text)
+    assert answered.reply.state is MessageState.INTERRUPTED
+
+
+def test_an_edited_reply_is_what_the_next_question_builds_on(make_chat):
+    chat = make_chat()
+    number = chat.store.create().id
+    reply = chat.service.send(number, "one", None).result(20).reply
+    edited = chat.service.edit_reply(reply, "uno \ud800")
+    assert (edited.text, edited.model, edited.made) == ("uno \ufffd", "a-model", Made.EDITED)
+    prompt = chat.service.prompts.messages(chat.service.open(number)[1])
+    assert [message.text for message in prompt] == ["one", "uno \ufffd"]
+
+
+def test_an_edit_that_cannot_be_kept_is_said(make_chat, monkeypatch):
+    chat = make_chat()
+    number = chat.store.create().id
+    reply = chat.service.send(number, "one", None).result(20).reply
+
+    def full(*_arguments, **_named):
+        raise EnvironmentFault(FaultCode.DISK_FULL, path="/x")
+
+    monkeypatch.setattr(chat.store, "ask", full)
+    with pytest.raises(EnvironmentFault):
+        chat.service.send(number, "other", None, edits=reply.parent).result(20)
+    assert [stored.text for stored in chat.store.branch(number)] == ["one", "one "]
+
+
+def test_an_opened_message_of_another_branch_is_shown(make_chat):
+    chat = make_chat()
+    number = chat.store.create().id
+    one = chat.service.send(number, "one", None).result(20).reply
+    chat.service.send(number, "other", None, edits=one.parent).result(20)
+    assert chat.service.open(number)[1][0].text == "other"
+    assert chat.service.open(number, one.id)[1][0].text == "one"
+    assert chat.service.open(number)[1][0].text == "one"
+    assert chat.service.open(number, 999)[1][0].text == "one"  # long gone

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.messages import MessageState, Role
-from desktop_llm.storage.conversations import Conversations, title_of
+from desktop_llm.storage.bin import Bin
+from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.migrations import MIGRATIONS
+from desktop_llm.storage.rows import title_of
+from desktop_llm.storage.tree import Tree
 
 
 @pytest.fixture
@@ -28,6 +31,16 @@ def store(database):
     return Conversations(database)
 
 
+@pytest.fixture
+def tree(database):
+    return Tree(database)
+
+
+@pytest.fixture
+def bin(database):
+    return Bin(database)
+
+
 def test_a_question_and_its_reply(store):
     conversation = store.create()
     question, reply = store.ask(conversation.id, "为什么天是蓝的?", None, "starter")
@@ -40,13 +53,13 @@ def test_a_question_and_its_reply(store):
     assert store.get(conversation.id).title == "为什么天是蓝的?"
 
 
-def test_a_second_reply_is_a_branch_and_the_first_stays(store):
+def test_a_second_reply_is_a_branch_and_the_first_stays(store, tree):
     conversation = store.create()
     question, first = store.ask(conversation.id, "Hi", None, "")
     store.finish(first.id, "One", MessageState.COMPLETE)
     second = store.add(conversation.id, Role.ASSISTANT, "Two", parent=question.id)
     assert [message.text for message in store.branch(conversation.id)] == ["Hi", "Two"]
-    store.show_branch(conversation.id, first.id)
+    tree.show(conversation.id, first.id)
     assert [message.text for message in store.branch(conversation.id)] == ["Hi", "One"]
     assert store.message(second.id).parent == question.id
 
@@ -76,16 +89,16 @@ def test_search_does_not_find_scattered_characters(store):
     assert store.search("天蓝") == []
 
 
-def test_deleted_is_not_found_and_purge_erases(store, database):
+def test_deleted_is_not_found_and_purge_erases(store, database, bin):
     conversation = store.create("Sky")
     store.add(conversation.id, Role.USER, "blue", parent=None)
-    store.delete(conversation.id)
+    bin.put(conversation.id)
     assert store.all() == []
     assert store.search("blue") == []
-    store.restore(conversation.id)
+    bin.take_out(conversation.id)
     assert store.search("blue")
-    store.delete(conversation.id)
-    assert store.purge(before=float("inf")) == 1
+    bin.put(conversation.id)
+    assert bin.purge(before=float("inf")) == 1
     for table in ("messages", "message_text", "title_text", "conversations"):
         count = database.read(
             lambda connection, t=table: connection.execute(f"SELECT count(*) FROM {t}").fetchall()
@@ -98,7 +111,7 @@ def rows_of(database, table):
     return database.read(lambda connection: connection.execute(query).fetchall())[0][0]
 
 
-def test_erased_is_gone_from_every_page_and_the_log(store, database):
+def test_erased_is_gone_from_every_page_and_the_log(store, database, bin):
     kept = store.create("Kept")
     store.add(kept.id, Role.USER, "stays " * 300, parent=None)
     for length in (1, 3000):
@@ -108,7 +121,7 @@ def test_erased_is_gone_from_every_page_and_the_log(store, database):
         for number in range(30):
             text = "Secretquestion " * length + f"秘密 {number}"
             parent = store.add(doomed.id, Role.USER, text, parent=parent).id
-        store.erase(doomed.id)
+        bin.erase(doomed.id)
     for path in database.path.parent.iterdir():
         content = path.read_bytes().lower()
         for word in ("secretquestion", "retquestion", "doomedtitle", "secretdraft", "秘密"):
@@ -118,14 +131,14 @@ def test_erased_is_gone_from_every_page_and_the_log(store, database):
     assert rows_of(database, "message_text") == 1
 
 
-def test_an_erasing_that_was_cut_off_is_ended_by_the_next_purge(store, database, monkeypatch):
+def test_an_erasing_that_was_cut_off_is_ended_by_the_next_purge(store, database, monkeypatch, bin):
     conversation = store.create()
     store.add(conversation.id, Role.USER, "blue", parent=None)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_erase", lambda _number: None)  # it was killed here
-        store.erase(conversation.id)
+        patch.setattr(bin, "_erase_conversation", lambda _number: None)  # it was killed here
+        bin.erase(conversation.id)
     assert store.all() == []
-    assert store.purge(before=1.0) == 1
+    assert bin.purge(before=1.0) == 1
     assert rows_of(database, "conversations") == 0
 
 
@@ -170,10 +183,10 @@ def test_what_has_more_hanging_on_it_is_not_taken_back(store):
     assert len(store.branch(conversation.id)) == 2
 
 
-def test_a_number_is_never_given_twice(store):
+def test_a_number_is_never_given_twice(store, bin):
     one = store.create()
     question, reply = store.ask(one.id, "first", None, "")
-    store.erase(one.id)
+    bin.erase(one.id)
     two = store.create()
     assert two.id > one.id
     assert store.ask(two.id, "second", None, "")[0].id > reply.id > question.id
@@ -270,15 +283,15 @@ def test_a_question_that_fails_makes_no_conversation(store):
     assert store.new_draft() == "kept"
 
 
-def test_the_last_deleted_can_be_restored(store):
+def test_the_last_deleted_can_be_restored(store, bin):
     one, two, erased = (store.create(title).id for title in ("one", "two", "erased"))
-    assert store.last_deleted() is None
+    assert bin.restore_last() is None
     for number in (two, one, erased):
-        store.delete(number)
-    store.erase(erased)
-    assert store.last_deleted() == one
-    store.restore(one)
-    assert store.last_deleted() == two
+        bin.put(number)
+    bin.erase(erased)
+    assert bin.restore_last().conversation == one
+    assert bin.restore_last().conversation == two
+    assert [found.id for found in store.all()] == [two, one]
 
 
 def test_a_closed_database_refuses_and_never_hangs(tmp_path):

@@ -17,6 +17,7 @@ from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
 from desktop_llm.services.diagnostics import Diagnostics, RoundTrip, ask_worker, examine
 from desktop_llm.services.models import ModelService
+from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.library import Library
@@ -92,7 +93,7 @@ def talk(folders: Folders, engine: EngineClient) -> None:
     database = Database(folders.database)
     store = Conversations(database)
     chat = ChatService(
-        store, ModelService(Library(folders), engine), engine, lambda: settings.current
+        database, ModelService(Library(folders), engine), engine, lambda: settings.current
     )
     conversation = store.create().id
     ended(chat.send(conversation, WORDS["echoed"], None))
@@ -102,7 +103,7 @@ def talk(folders: Folders, engine: EngineClient) -> None:
     store.rename(conversation, WORDS["title"])
     store.add(conversation, Role.ASSISTANT, WORDS["reply"], parent=answer.reply.parent)
     store.save_draft(conversation, WORDS["draft"])
-    store.delete(store.create(WORDS["deleted"]).id)
+    Bin(database).put(store.create(WORDS["deleted"]).id)
     chat.close()
     database.close()
 

@@ -12,6 +12,7 @@ from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.messages import Role
 from desktop_llm.services.maintenance import BIN_DAYS, DAY, Maintenance
 from desktop_llm.storage.backups import Backups
+from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.paths import Folders
@@ -23,8 +24,9 @@ class Place:
         self.folders.ensure()
         self.database = Database(self.folders.database)
         self.store = Conversations(self.database)
+        self.bin = Bin(self.database)
         self.backups = Backups(self.folders.backups, self.folders.database)
-        self.maintenance = Maintenance(self.folders, self.database, self.store, self.backups)
+        self.maintenance = Maintenance(self.folders, self.database, self.bin, self.backups)
 
     def old_backup(self, days: float) -> Path:
         """One that was made so long ago."""
@@ -45,9 +47,9 @@ def place(tmp_path):
 def test_what_was_deleted_long_ago_is_nowhere_any_more(place):
     kept, doomed = place.store.create("kept"), place.store.create()
     place.store.add(doomed.id, Role.USER, "Secretquestion " * 400, parent=None)
-    place.store.delete(doomed.id)
+    place.bin.put(doomed.id)
     young = place.store.create("deleted yesterday")
-    place.store.delete(young.id)
+    place.bin.put(young.id)
     old, new = place.old_backup(BIN_DAYS + 1), place.old_backup(1)
     new.unlink()  # it holds the question for as long as a bin does: see the other test
     for number, days in ((doomed.id, BIN_DAYS + 1), (young.id, 1)):
@@ -63,7 +65,7 @@ def test_what_was_deleted_long_ago_is_nowhere_any_more(place):
     assert done.backup is not None
     assert done.backup.cause == "daily"
     assert [found.id for found in place.store.all()] == [kept.id]
-    place.store.restore(young.id)
+    place.bin.take_out(young.id)
     assert len(place.store.all()) == 2
     for path in place.folders.data.rglob("*"):
         if path.is_file():
@@ -100,7 +102,7 @@ def test_what_a_crash_left_half_made_is_swept_when_it_is_old(place):
 
 
 def test_a_step_that_fails_is_said_and_the_others_are_done(place, caplog):
-    place.store.delete(place.store.create().id)
+    place.bin.put(place.store.create().id)
     place.folders.backups.write_text("in the way", encoding="utf-8")
     done = place.maintenance.run(time.time() + (BIN_DAYS + 1) * DAY)
     assert done.purged == 1
@@ -110,14 +112,14 @@ def test_a_step_that_fails_is_said_and_the_others_are_done(place, caplog):
 
 def test_it_works_beside_everything_else_and_ends_when_it_is_told(place, monkeypatch):
     begun, go = threading.Event(), threading.Event()
-    purge = place.store.purge
+    purge = place.bin.purge
 
     def slow(before: float) -> int:
         begun.set()
         assert go.wait(10)
         return purge(before)
 
-    monkeypatch.setattr(place.store, "purge", slow)
+    monkeypatch.setattr(place.bin, "purge", slow)
     place.maintenance.start()
     assert begun.wait(10)
     place.store.create("meanwhile")

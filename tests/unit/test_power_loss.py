@@ -15,6 +15,7 @@ import apsw
 import pytest
 
 from desktop_llm.core.messages import MessageState
+from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from tests.fakes.disk import Disk, Outage, outages
@@ -47,7 +48,7 @@ def work(disk: Disk, path) -> None:
     for session, turns in (("first", 3), ("second", 1)):
         database = Database(path)
         database.write(lambda connection: connection.wal_autocheckpoint(CHECKPOINT_PAGES))
-        store = Conversations(database)
+        store, bin = Conversations(database), Bin(database)
         store.mark_interrupted()
         for turn, text in enumerate(("天为什么是蓝的?", long, "and then?")[:turns]):
             asked, title = f"{session} {text}", f"{session} {turn}"
@@ -63,9 +64,9 @@ def work(disk: Disk, path) -> None:
             store.rename(conversation.id, title)
             disk.say(("stored", title))
             if turn == 1:
-                store.delete(conversation.id)
+                bin.put(conversation.id)
                 disk.say(("may be erased", asked, answered, title))
-                store.purge(before=float("inf"))
+                bin.purge(before=float("inf"))
                 disk.say(("erased", asked, answered, title))
         database.close()
 

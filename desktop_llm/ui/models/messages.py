@@ -3,7 +3,7 @@
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason
-from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.ui.widgets.message_column import Entry
 from desktop_llm.words import _
 from desktop_llm.words.faults import brief_fault
@@ -16,10 +16,15 @@ def entry_of(message: StoredMessage) -> Entry:
 
 
 def note_of(message: StoredMessage) -> str:
-    """One line below a reply: its model and speed, or why it is not whole."""
+    """One line below a message: which version it is; of a reply its model and speed, or why it is
+    not whole.
+    """
+    parts = [version_of(message)] if len(message.versions) > 1 else []
+    if message.made is Made.EDITED:
+        parts.append(_("edited by you"))
     if message.role is not Role.ASSISTANT or message.state is MessageState.STREAMING:
-        return ""
-    parts = [message.model] if message.model else []
+        return " · ".join(parts)
+    parts += [message.model] if message.model else []
     if message.stats is not None and message.stats.tokens_per_second:
         parts.append(speed_of(message))
     if message.state is MessageState.STOPPED:
@@ -32,6 +37,11 @@ def note_of(message: StoredMessage) -> str:
     elif message.finish == FinishReason.CONTEXT:
         parts.append(_("the context is full"))
     return " · ".join(parts)
+
+
+def version_of(message: StoredMessage) -> str:
+    at, of = message.versions.index(message.id) + 1, len(message.versions)
+    return _("version {at} of {of}").format(at=at, of=of)
 
 
 def speed_of(message: StoredMessage) -> str:

@@ -15,24 +15,30 @@ from desktop_llm.core.engine import TokenCount
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
 from desktop_llm.ui.actions import Actions, Command
+from desktop_llm.ui.branch_care import BranchCare
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
 from desktop_llm.ui.conversation_care import ConversationCare
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import ON_ACCENT, icon
+from desktop_llm.ui.icons import Role as IconRole
 from desktop_llm.ui.list_care import ListCare
+from desktop_llm.ui.models.branches import BranchesModel, map_words
 from desktop_llm.ui.pages.conversation import ConversationView, FaultAction
 from desktop_llm.ui.pages.message_menus import MessageMenus
 from desktop_llm.ui.pages.sidebar import Sidebar
 from desktop_llm.ui.pages.token_gauge import TokenGauge
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.theme import Tokens
+from desktop_llm.ui.widgets.branch_map import BranchMap
+from desktop_llm.ui.widgets.side_panel import SidePanel
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
 
 if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
 
+BRANCHES = "branches"  # a page of the panel at the side
 NARROW = 900  # pixels of the page under which the list folds away
 
 
@@ -67,14 +73,25 @@ class ChatPage(QSplitter):
         self.list = ListCare(
             self.sidebar, bridge, toasts, lambda: self._chat, lambda: self.conversation
         )
+        self.side = SidePanel(icon("x"), _("Close"), self)
+        self.side.after = self.composer
+        self.map = BranchMap(BranchesModel(), icon("git-branch", IconRole.PlaceholderText), self)
+        self.map.set_words(map_words())
+        self.side.add(BRANCHES, _("Versions and branches"), self.map)
+        self.branches = BranchCare(
+            self.shown, self.view.transcript, self.map, bridge, drafts, toasts,
+            lambda: self._chat, self._copy,
+        )  # fmt: skip
         self._gauge = TokenGauge(bridge, self.composer, self._measure, self)
         self._connect(drafts)
         self.addWidget(self.sidebar)
         self.addWidget(self.view)
+        self.addWidget(self.side)
         self.setChildrenCollapsible(False)
         self.setHandleWidth(1)
         self.setSizes([248, 800])
         self.setStretchFactor(1, 1)
+        self.setStretchFactor(2, 0)
         self._set_ready(False)
 
     def _connect(self, drafts: Drafts) -> None:
@@ -86,7 +103,11 @@ class ChatPage(QSplitter):
         self.list.restored.connect(shown.open)
         self.list.failed.connect(self.show_fault)
         self.view.list_wanted.connect(self.toggle_list)
-        MessageMenus(self.view.transcript, self._copy, shown.retry, shown.may_retry)
+        MessageMenus(self.view.transcript, self.branches)
+        self.branches.forked.connect(self._forked)
+        self.map.message_chosen.connect(self.branches.show_message)
+        self.map.delete_wanted.connect(self.branches.delete)
+        self.side.opened.connect(lambda _key: self.branches.refresh_map())
         self.composer.send_wanted.connect(shown.send_composed)
         self.composer.stop_wanted.connect(shown.stop)
         shown.opened.connect(self._opened)
@@ -180,7 +201,39 @@ class ChatPage(QSplitter):
         self.shown.send(question)
 
     def retry(self) -> None:
-        self.shown.retry()
+        self.shown.retry(self._current_reply())
+
+    def go_on(self) -> None:
+        self.shown.go_on(self._current_reply())
+
+    def edit(self) -> None:
+        self.branches.edit(self.view.transcript.current)
+
+    def step_version(self, by: int) -> None:
+        """Of the message the keyboard is at, else of the last that has versions."""
+        key = self.view.transcript.current or self.branches.forked_last()
+        if key is not None:
+            self.branches.step_version(key, by)
+
+    def fork(self) -> None:
+        self.branches.fork(self.view.transcript.current)
+
+    def toggle_branches(self) -> None:
+        if self.side.shown == BRANCHES:
+            self.side.close_panel()
+        else:
+            self.side.open(BRANCHES)
+
+    def _current_reply(self) -> int | None:
+        """That the keyboard is at; None: the last."""
+        key = self.view.transcript.current
+        message = self.shown.message(key)
+        return key if message is not None and message.role is Role.ASSISTANT else None
+
+    def _forked(self, number: int) -> None:
+        self.list.refresh()
+        self.open(number)
+        self._toasts.show(_("This is a new conversation. The other one is as it was."))
 
     def stop(self) -> None:
         self.shown.stop()
@@ -258,8 +311,9 @@ class ChatPage(QSplitter):
         if not running:
             self._gauge.refresh()
 
-    def show_default_model(self, name: str) -> None:
-        self._model = name
+    def show_models(self, default: str, names: list[str]) -> None:
+        """`default`: for a conversation that names none."""
+        self._model, self.branches.models = default, names
         self._show_model()
 
     def _show_model(self) -> None:

@@ -128,8 +128,15 @@ class ConversationView(QFrame):
     def _show_more(self) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for command in (Command.RENAME, Command.COPY_REPLY, Command.RETRY, Command.DELETE):
-            menu.addAction(self._actions[command])
+        groups = (
+            (Command.RENAME, Command.FORK, Command.BRANCHES),
+            (Command.COPY_REPLY, Command.RETRY, Command.GO_ON),
+            (Command.DELETE,),
+        )
+        for group in groups:
+            for command in group:
+                menu.addAction(self._actions[command])
+            menu.addSeparator()
         corner = self.more_button.rect().bottomRight()
         place = self.more_button.mapToGlobal(corner)
         place.setX(place.x() - menu.sizeHint().width())

@@ -1,6 +1,7 @@
 """What can be done with a message: the buttons beside it, its menu, and a link's."""
 
-from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QCursor, QDesktopServices
@@ -13,49 +14,111 @@ from desktop_llm.ui.widgets.transcript import Transcript
 from desktop_llm.words import _
 
 
-class MessageMenus(QObject):
-    """`may_retry(key)` tells whether another reply can take that one's place."""
+class MessageDeeds(Protocol):
+    """What a page can do with a message of a given key."""
 
-    def __init__(
-        self,
-        transcript: Transcript,
-        copy: Callable[[str], None],
-        retry: Callable[[], None],
-        may_retry: Callable[[int], bool],
-    ) -> None:
+    def is_live(self, key: int) -> bool: ...
+
+    def may_retry(self, key: int) -> bool: ...
+
+    def may_go_on(self, key: int) -> bool: ...
+
+    def is_cut_off(self, key: int) -> bool:
+        """A reply that did not come to its end."""
+
+    def versions_of(self, key: int) -> tuple[int, int]:
+        """Which one it is, from 0, and how many there are."""
+
+    def model_names(self) -> list[str]:
+        """That another reply can be made with."""
+
+    def copy_text(self, text: str) -> None: ...
+
+    def retry(self, key: int, model: str = "") -> None: ...
+
+    def go_on(self, key: int) -> None: ...
+
+    def edit(self, key: int) -> None: ...
+
+    def step_version(self, key: int, by: int) -> None: ...
+
+    def fork(self, key: int) -> None: ...
+
+    def delete(self, key: int) -> None: ...
+
+
+class MessageMenus(QObject):
+    def __init__(self, transcript: Transcript, deeds: MessageDeeds) -> None:
         super().__init__(transcript)
         self._transcript = transcript
-        self._copy = copy
-        self._retry = retry
-        self._may_retry = may_retry
+        self._deeds = deeds
         transcript.set_actions(self._buttons)
         transcript.menu_wanted.connect(self._show_menu)
         transcript.link_activated.connect(self._show_link)
 
     def _buttons(self, key: int) -> list[MessageAction]:
+        deeds = self._deeds
+        actions = self._steps(key)
+        if deeds.is_live(key):
+            return actions
         text = self._transcript.text_of(key)
-        actions = [MessageAction(icon("copy"), _("Copy"), lambda: self._copy(text))]
-        if self._may_retry(key):
-            retry = MessageAction(icon("arrow-clockwise"), _("Another reply"), self._retry)
-            actions.append(retry)
+        actions.append(MessageAction(icon("copy"), _("Copy"), lambda: deeds.copy_text(text)))
+        actions.append(MessageAction(icon("pencil-simple"), _("Edit"), lambda: deeds.edit(key)))
+        if deeds.may_go_on(key) and deeds.is_cut_off(key):
+            words = _("Continue")
+            actions.append(MessageAction(icon("arrow-line-right"), words, lambda: deeds.go_on(key)))
+        if deeds.may_retry(key):
+            words = _("Another reply")
+            actions.append(MessageAction(icon("arrow-clockwise"), words, lambda: deeds.retry(key)))
         more = MessageAction(
             icon("dots-three"), _("More"), lambda: self._show_menu(key, QCursor.pos())
         )
         return [*actions, more]
 
+    def _steps(self, key: int) -> list[MessageAction]:
+        """To its other versions, where there are any."""
+        at, of = self._deeds.versions_of(key)
+        if of < 2:
+            return []
+        step = self._deeds.step_version
+        before = MessageAction(
+            icon("caret-left"), _("Previous version"), lambda: step(key, -1), at > 0
+        )
+        after = MessageAction(
+            icon("caret-right"), _("Next version"), lambda: step(key, 1), at < of - 1
+        )
+        return [before, after]
+
     def _show_menu(self, key: int, where: QPoint) -> None:
-        transcript, text = self._transcript, self._transcript.text_of(key)
+        transcript, deeds = self._transcript, self._deeds
+        text = transcript.text_of(key)
         menu = self._menu()
         copy = menu.addAction(icon("copy"), _("Copy selection"), lambda: transcript.copy())
         copy.setEnabled(transcript.has_selection)
-        menu.addAction(_("Copy message"), lambda: self._copy(text))
+        menu.addAction(_("Copy message"), lambda: deeds.copy_text(text))
         if code := transcript.code_of(key):
-            menu.addAction(icon("code"), _("Copy code"), lambda: self._copy("\n\n".join(code)))
+            menu.addAction(icon("code"), _("Copy code"), lambda: deeds.copy_text("\n\n".join(code)))
         menu.addAction(_("Select all"), transcript.select_all)
-        if self._may_retry(key):
-            menu.addSeparator()
-            menu.addAction(icon("arrow-clockwise"), _("Another reply"), self._retry)
+        menu.addSeparator()
+        if not deeds.is_live(key):
+            menu.addAction(icon("pencil-simple"), _("Edit"), lambda: deeds.edit(key))
+        if deeds.may_retry(key):
+            menu.addAction(icon("arrow-clockwise"), _("Another reply"), lambda: deeds.retry(key))
+            self._add_models(menu, key)
+        if deeds.may_go_on(key):
+            menu.addAction(icon("arrow-line-right"), _("Continue"), lambda: deeds.go_on(key))
+        menu.addAction(icon("git-fork"), _("Fork into a new conversation"), lambda: deeds.fork(key))
+        menu.addSeparator()
+        menu.addAction(icon("trash"), _("Delete from here on"), lambda: deeds.delete(key))
         menu.popup(where)
+
+    def _add_models(self, menu: QMenu, key: int) -> None:
+        names = self._deeds.model_names()
+        if len(names) < 2:
+            return
+        others = menu.addMenu(icon("cube"), _("Another reply by"))
+        for name in names:
+            others.addAction(plain_caption(name), partial(self._deeds.retry, key, name))
 
     def _show_link(self, address: str) -> None:
         """The full address first: a link's text can say anything."""
@@ -63,7 +126,7 @@ class MessageMenus(QObject):
         menu.addAction(plain_caption(address)).setEnabled(False)
         menu.addSeparator()
         menu.addAction(_("Open in the browser"), lambda: QDesktopServices.openUrl(QUrl(address)))
-        menu.addAction(_("Copy address"), lambda: self._copy(address))
+        menu.addAction(_("Copy address"), lambda: self._deeds.copy_text(address))
         menu.popup(QCursor.pos())
 
     def _menu(self) -> QMenu:

@@ -34,6 +34,7 @@ class SettingsPage(QScrollArea):
     folder_wanted = Signal()  # open the data folder
     move_wanted = Signal()
     backups_wanted = Signal()
+    bin_wanted = Signal()
     diagnostics_wanted = Signal()
 
     def __init__(
@@ -164,6 +165,10 @@ class SettingsPage(QScrollArea):
         backups.clicked.connect(self.backups_wanted)
         about = _("A copy of all conversations is made every day; seven are kept.")
         self._add_plain(Field(_("Backups"), about, backups))
+        deleted = QPushButton(_("Deleted …"))
+        deleted.clicked.connect(self.bin_wanted)
+        about = _("Conversations and messages that can be restored until they are erased.")
+        self._add_plain(Field(_("Deleted"), about, deleted))
         diagnostics = QPushButton(_("Save …"))
         diagnostics.setAccessibleName(_("Save diagnostics"))
         diagnostics.clicked.connect(self.diagnostics_wanted)

@@ -1,18 +1,11 @@
 """Where a person writes: grows with its text, Enter sends, Shift+Enter breaks the line."""
 
-from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QIcon, QInputMethodEvent, QKeyEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from desktop_llm.core.text import clean_text
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.text_editor import TextEditor
 
 MOST_LINES = 10
 SURELY_TEXT = 1000  # characters; nobody types as many spaces
@@ -26,7 +19,7 @@ class Composer(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("composer")
-        self.editor = _Editor(self)
+        self.editor = TextEditor(self)
         self.gauge = plain_label(parent=self)
         self.gauge.setProperty("small", True)
         self.button = QPushButton(self)
@@ -131,44 +124,3 @@ class Composer(QFrame):
         self.setProperty("active", focused)
         self.style().unpolish(self)
         self.style().polish(self)
-
-
-class _Editor(QPlainTextEdit):
-    send_wanted = Signal()
-    focused = Signal(bool)
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setTabChangesFocus(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self._composing = False
-
-    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
-        self._composing = bool(event.preeditString())
-        super().inputMethodEvent(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            if not self._composing:  # Enter chooses a word of the input method, it never sends
-                self.send_wanted.emit()
-            return
-        super().keyPressEvent(event)
-
-    def insertFromMimeData(self, source: QMimeData) -> None:
-        """Text alone, without what no model and no database takes."""
-        if source.hasText():
-            self.insertPlainText(clean_text(source.text()))
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        self.focused.emit(True)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self.focused.emit(False)
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self.textChanged.emit()

@@ -1,16 +1,19 @@
 """Rows of a list: headings between them, a dot where something runs, an excerpt below."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QFont, QPainter, QPalette
+from PySide6.QtGui import QFont, QFontMetrics, QIcon, QPainter, QPalette
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 HEADER_ROLE = Qt.ItemDataRole.UserRole + 10  # words of a heading
 BADGE_ROLE = Qt.ItemDataRole.UserRole + 11  # whether something runs there
 EXCERPT_ROLE = Qt.ItemDataRole.UserRole + 12  # text, start and end of what is marked in it
 DETAIL_ROLE = Qt.ItemDataRole.UserRole + 13  # grey words at the right
+BELOW_ROLE = Qt.ItemDataRole.UserRole + 14  # grey words in a second line
+DETAIL_BELOW_ROLE = Qt.ItemDataRole.UserRole + 15  # and at the right of it
 ROW = 34  # pixels at least, of a row with a detail
 INSET = 10  # pixels at both sides
 DOT = 6
+PICTURE = 20  # pixels of an icon before two lines
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -95,10 +98,55 @@ class DetailDelegate(QStyledItemDelegate):
         return QSize(0, max(ROW, super().sizeHint(option, index).height()))
 
 
+class TwoLineDelegate(QStyledItemDelegate):
+    """A row of two lines, each with a detail in grey at the right; an icon before them."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = QStyleOptionViewItem(option)
+        self.initStyleOption(row, index)
+        title, row.text = row.text, ""
+        picture, row.icon = QIcon(row.icon), QIcon()
+        style = row.widget.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, row, painter, row.widget)
+        box = row.rect.adjusted(INSET, 8, -INSET, -8)
+        picture.paint(painter, box.left(), box.center().y() - PICTURE // 2, PICTURE, PICTURE)
+        box.setLeft(box.left() + PICTURE + 12)
+        upper, lower = QRect(box), QRect(box)
+        upper.setHeight(row.fontMetrics.height())
+        lower.setTop(upper.bottom() + 3)
+        below = (str(index.data(BELOW_ROLE) or ""), str(index.data(DETAIL_BELOW_ROLE) or ""))
+        painter.save()
+        muted = row.palette.color(QPalette.ColorRole.PlaceholderText)
+        plain = row.palette.color(QPalette.ColorRole.Text)
+        for line, font, words, detail, colour in (
+            (upper, row.font, title, str(index.data(DETAIL_ROLE) or ""), plain),
+            (lower, _smaller(row.font), *below, muted),
+        ):
+            painter.setFont(font)
+            metrics, flags = painter.fontMetrics(), Qt.AlignmentFlag
+            right = metrics.elidedText(detail, Qt.TextElideMode.ElideRight, line.width() // 2)
+            room = line.width() - metrics.horizontalAdvance(right) - 2 * INSET
+            painter.setPen(muted)
+            painter.drawText(line, int(flags.AlignRight | flags.AlignVCenter), right)
+            painter.setPen(colour)
+            left = metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(line, int(flags.AlignLeft | flags.AlignVCenter), left)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:
+        lower = QFontMetrics(_smaller(option.font)).height()
+        return QSize(0, option.fontMetrics.height() + lower + 2 + 16)
+
+
+def _smaller(font: QFont) -> QFont:
+    small = QFont(font)
+    small.setPixelSize(max(9, round(font.pixelSize() * 12 / 13)))
+    return small
+
+
 def _paint_heading(painter: QPainter, option: QStyleOptionViewItem, words: str) -> None:
     painter.save()
-    font = QFont(option.font)
-    font.setPixelSize(max(9, round(font.pixelSize() * 12 / 13)))
+    font = _smaller(option.font)
     font.setWeight(QFont.Weight.DemiBold)
     painter.setFont(font)
     painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))
@@ -111,8 +159,7 @@ def _paint_excerpt(
     painter: QPainter, row: QStyleOptionViewItem, box: QRect, text: str, start: int, end: int
 ) -> None:
     """In grey, the match in the text's colour and bold."""
-    font = QFont(row.font)
-    font.setPixelSize(max(9, round(font.pixelSize() * 12 / 13)))
+    font = _smaller(row.font)
     bold = QFont(font)
     bold.setWeight(QFont.Weight.DemiBold)
     muted = row.palette.color(QPalette.ColorRole.PlaceholderText)

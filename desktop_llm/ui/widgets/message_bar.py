@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QGuiApplication, QIcon
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 SIZE = 24  # pixels of a button, its frame included
 
@@ -15,6 +15,7 @@ class MessageAction:
     icon: QIcon
     text: str
     call: Callable[[], object]
+    enabled: bool = True
 
 
 class SmallButton(QToolButton):
@@ -29,14 +30,16 @@ class SmallButton(QToolButton):
         self.setIcon(action.icon)
         self.setToolTip(action.text)
         self.setAccessibleName(action.text)
+        self.setEnabled(action.enabled)
         self._call = action.call
 
 
-class MessageBar(QWidget):
+class MessageBar(QFrame):
     """The buttons of one message at a time."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setObjectName("messageBar")
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(2)
@@ -56,6 +59,15 @@ class MessageBar(QWidget):
             button.setVisible(at < len(actions))
         self.setVisible(bool(actions))
 
+    def set_floating(self, floating: bool) -> None:
+        """It lies over something: a box of its own."""
+        if bool(self.property("floating")) == floating:
+            return
+        self.setProperty("floating", floating)
+        self._layout.setContentsMargins(*([2] * 4 if floating else [0] * 4))
+        self.style().unpolish(self)
+        self.style().polish(self)
+
     def leave(self) -> None:
         """The focus, where it is here, goes to what holds this."""
         self.key = None
@@ -66,7 +78,7 @@ class MessageBar(QWidget):
 
     def place(self, right: float, top: float) -> None:
         size = self.sizeHint()
-        self.setGeometry(round(right - size.width()), round(top), size.width(), SIZE)
+        self.setGeometry(round(right - size.width()), round(top), size.width(), size.height())
 
 
 class CopyCodeButton(SmallButton):

@@ -58,6 +58,7 @@ class Entry:
     stream: Stream | None = None
     height: float = 0.0
     measured: bool = False  # `height` is exact for the width at hand
+    taken: float = 0.0  # the height of an editor in its place
 
 
 class MessageColumn:
@@ -113,8 +114,27 @@ class MessageColumn:
         self._estimate()
         self.place()
 
-    def remove_from(self, index: int) -> None:
-        del self._entries[index:]
+    def change_from(self, index: int, entries: list[Entry]) -> None:
+        """Others from this place on."""
+        self._entries[index:] = entries
+        self._estimate()
+        self.place()
+
+    def set_note(self, index: int, note: str) -> None:
+        entry = self._entries[index]
+        entry.note = note
+        if entry.document is not None:
+            self._measure(entry)
+        else:
+            self._estimate()
+        self.place()
+
+    def take_room(self, index: int, height: float) -> None:
+        """For an editor in the place of a message; 0: for the message again."""
+        entry = self._entries[index]
+        entry.taken = height
+        self.document(index)
+        self._measure(entry)
         self.place()
 
     def stream(self, index: int, more: str) -> None:
@@ -253,11 +273,13 @@ class MessageColumn:
 
     def _measure(self, entry: Entry) -> None:
         assert entry.document is not None
-        entry.height = entry.document.size().height() + self._extra(entry)
+        entry.height = entry.taken or entry.document.size().height() + self._extra(entry)
         entry.measured = True
 
     def _extra(self, entry: Entry) -> float:
-        return 2 * PADDING if entry.mine else self.note_height
+        if entry.mine:
+            return 2 * PADDING + (self.note_height if entry.note else 0)
+        return self.note_height
 
     def _estimate(self) -> None:
         metrics = QFontMetricsF(reading_font(self._font))

@@ -12,6 +12,7 @@ from desktop_llm.ui.widgets.message_column import Entry
 RING = 6  # pixels that the mark of the current message stands out
 RADIUS = 10
 CARET = 2
+NOTE_RISE = 6  # pixels that the note of a card stands above its edge
 
 Selections = list[QAbstractTextDocumentLayout.Selection]
 
@@ -59,7 +60,10 @@ def paint_message(
     if entry.note:
         below = QRectF(card)
         below.setTop(card.bottom() - place.note_height)
-        below.setRight(card.right() - note_room)
+        if entry.mine:
+            below.adjust(place.origin.x() - card.left(), -NOTE_RISE, -NOTE_RISE, -NOTE_RISE)
+        else:
+            below.setRight(card.right() - note_room)
         note = QFontMetricsF(painter.font()).elidedText(
             entry.note, Qt.TextElideMode.ElideRight, below.width()
         )

@@ -32,6 +32,7 @@ from desktop_llm.ui.widgets.message_column import (
     MessageColumn,
     Work,
 )
+from desktop_llm.ui.widgets.message_editor import EditWords, MessageEditor
 from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
 from desktop_llm.ui.widgets.message_reading import MessageReading
 from desktop_llm.ui.widgets.message_selection import MessageSelection, Position, Unread, text_of
@@ -45,6 +46,9 @@ class Transcript(QAbstractScrollArea):
 
     link_activated = Signal(str)
     menu_wanted = Signal(int, QPoint)  # message, global position
+    edit_wanted = Signal(int)
+    delete_wanted = Signal(int)
+    version_wanted = Signal(int, int)  # message, -1: the one before, 1: the one after
     following_changed = Signal(bool)  # whether the view follows the end
 
     def __init__(
@@ -70,6 +74,8 @@ class Transcript(QAbstractScrollArea):
         self._bar = MessageBar(self.viewport())
         self._copy_code = CopyCodeButton(self.viewport())
         self._reading = MessageReading(self.viewport())
+        self.editor = MessageEditor(self.viewport())
+        self.editor.resized.connect(self._give_editor_room)
         self._drag = QTimer(self)
         self._drag.setInterval(30)
         self._drag.timeout.connect(self._drag_on)
@@ -106,10 +112,39 @@ class Transcript(QAbstractScrollArea):
         self._column.add(entry)
         self._adjust()
 
+    def change_entries(self, entries: list[Entry], at: int | None = None) -> None:
+        """Another branch: what both begin with stays, and the view where it is. `at`: the message
+        that is to be seen.
+        """
+        self.close_editor()
+        self._selection.clear()
+        same = 0
+        for old, new in zip(self._column, entries, strict=False):
+            if old.key != new.key:
+                break
+            if old.note != new.note:
+                self._column.set_note(same, new.note)
+            same += 1
+        was_current = self._current
+        self._follow(False)
+        self._column.change_from(same, entries[same:])
+        if self._current is not None and self._current >= len(entries):
+            self._current = None
+        if self._hovered is not None and self._hovered >= len(entries):
+            self._hovered = None
+        self._adjust()
+        if at is not None:
+            index = self._column.index_of(at)
+            if was_current is not None:
+                self._current = index
+            self._bring_into_view(index)
+        self._follow(self.verticalScrollBar().value() >= self._end - NEAR_END)
+        self.refresh_actions()
+
     def remove_from(self, key: int) -> None:
         """Take out a message and what comes after it."""
         self._forget_places()
-        self._column.remove_from(self._column.index_of(key))
+        self._column.change_from(self._column.index_of(key), [])
         self._adjust()
 
     def stream(self, key: int, more: str) -> None:
@@ -141,12 +176,18 @@ class Transcript(QAbstractScrollArea):
         place = self.view_position()
         self._tokens = tokens
         self._column.restyle(tokens, self.font(), self.viewport().width())
+        self._give_editor_room()
         self._adjust()
         if place is not None:
             self.restore_view(*place)
 
     def text_of(self, key: int) -> str:
         return self._column[self._column.index_of(key)].text
+
+    @property
+    def current(self) -> int | None:
+        """The message the keyboard is at."""
+        return None if self._current is None else self._column[self._current].key
 
     def code_of(self, key: int) -> list[str]:
         """The code blocks of a message."""
@@ -185,10 +226,46 @@ class Transcript(QAbstractScrollArea):
         self._clipboard_changes += 1
 
     def _forget_places(self) -> None:
+        self.close_editor()
         self._selection.clear()
         self._current = self._hovered = None
         self._bar.leave()
         self._copy_code.hide()
+
+    # --- an editor in the place of a message ---------------------------------------------------
+
+    def edit(self, key: int, text: str, words: EditWords) -> None:
+        """`editor` tells of its end; it stays until `close_editor`."""
+        self.close_editor()
+        self.editor.open(key, text, words)
+        self._bar.leave()
+        self._copy_code.hide()
+        self._give_editor_room()
+        self._bring_into_view(self._column.index_of(key))
+        self._place_editor()
+        self.editor.show()
+        self.editor.setFocus()
+
+    def close_editor(self) -> None:
+        key = self.editor.key
+        if key is None:
+            return
+        self.editor.close_editor()
+        self._take_room(key, 0)
+
+    def _give_editor_room(self) -> None:
+        if self.editor.key is not None:
+            self.editor.editor.setFixedWidth(round(self._column.width) - 22)  # it wraps by that
+            self._take_room(self.editor.key, self.editor.wanted_height)
+
+    def _take_room(self, key: int, height: float) -> None:
+        self._column.take_room(self._column.index_of(key), height)
+        self._adjust()
+
+    def _place_editor(self) -> None:
+        if self.editor.key is not None:
+            card = self._card(self._column.index_of(self.editor.key))
+            self.editor.setGeometry(card.toAlignedRect())
 
     # --- where the view is ---------------------------------------------------------------------
 
@@ -203,6 +280,23 @@ class Transcript(QAbstractScrollArea):
             self._lay_out_visible()
         bar.setValue(bar.maximum())
         self._follow(True)
+
+    @property
+    def _end(self) -> int:
+        return self.verticalScrollBar().maximum()
+
+    def _bring_into_view(self, index: int) -> None:
+        """Its upper edge at least; as much of it as there is room for."""
+        bar, height = self.verticalScrollBar(), self.viewport().height()
+        self._column.document(index)
+        self._column.place()
+        self._adjust()
+        card = self._card(index)
+        if card.top() < MARGIN:
+            bar.setValue(round(bar.value() + card.top() - MARGIN))
+        elif card.bottom() > height - MARGIN:
+            down = min(card.bottom() - height + MARGIN, card.top() - MARGIN)
+            bar.setValue(round(bar.value() + down))
 
     def view_position(self) -> tuple[int, int] | None:
         """Message at the upper edge and pixels of it above; None while the end is followed."""
@@ -308,11 +402,14 @@ class Transcript(QAbstractScrollArea):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.fillRect(clip, QColor(self._tokens.surface))
         for index in visible:
+            if self._column[index].key == self.editor.key:
+                continue
             if self._card(index).adjusted(-RING, -RING, RING, RING).intersects(clip):
                 self._paint(painter, index, clip)
         painter.end()
         self._show_readable(visible)
         self._show_bar()
+        self._place_editor()
 
     def _paint(self, painter: QPainter, index: int, clip: QRectF) -> None:
         paint_message(
@@ -332,14 +429,15 @@ class Transcript(QAbstractScrollArea):
     def _show_bar(self) -> None:
         """Beside the message under the mouse, else the one the keyboard is at."""
         index = self._current if self._bar_has_focus() or self._hovered is None else self._hovered
-        if index is None or self._column[index].stream is not None:
+        if index is None or self._column[index].key == self.editor.key:
             self._bar.leave()
             return
         entry, card = self._column[index], self._card(index)
         if self._bar.key != entry.key:
             self._bar.show_for(entry.key, self._actions_of(entry.key))
-        if entry.mine:
-            self._bar.place(card.right() - 6, card.top() + 6)
+        self._bar.set_floating(entry.mine)
+        if entry.mine:  # across the card's edge, where no text stands
+            self._bar.place(card.right() - 8, card.top() - self._bar.sizeHint().height() / 2)
         else:
             self._bar.place(card.right(), card.bottom() - self._column.note_height)
 
@@ -439,8 +537,22 @@ class Transcript(QAbstractScrollArea):
             self.verticalScrollBar().setValue(0)
         elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and len(self._column):
             self._step(1 if event.key() == Qt.Key.Key_Down else -1)
+        elif self.current is not None and self._act(self.current, event.key()):
+            return
         else:
             super().keyPressEvent(event)
+
+    def _act(self, key: int, pressed: int) -> bool:
+        """On the message the keyboard is at."""
+        if pressed in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            self.version_wanted.emit(key, 1 if pressed == Qt.Key.Key_Right else -1)
+        elif pressed in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.edit_wanted.emit(key)
+        elif pressed == Qt.Key.Key_Delete:
+            self.delete_wanted.emit(key)
+        else:
+            return False
+        return True
 
     def _step(self, by: int) -> None:
         """To the next message; a long one is first scrolled through."""
@@ -455,15 +567,7 @@ class Transcript(QAbstractScrollArea):
                 return
             wanted = self._current + by
         wanted = min(max(wanted, 0), len(self._column) - 1)
-        self._column.document(wanted)
-        self._column.place()
-        self._adjust()
-        card = self._card(wanted)
-        if card.top() < MARGIN:
-            bar.setValue(round(bar.value() + card.top() - MARGIN))
-        elif card.bottom() > height - MARGIN:
-            down = min(card.bottom() - height + MARGIN, card.top() - MARGIN)
-            bar.setValue(round(bar.value() + down))
+        self._bring_into_view(wanted)
         self._set_current(wanted)
 
     def _set_current(self, index: int | None) -> None:
@@ -486,6 +590,7 @@ class Transcript(QAbstractScrollArea):
         self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self.editor.set_most(max(120, event.size().height() - 2 * MARGIN))
         if event.size().width() != event.oldSize().width():
             self.restyle(self._tokens)
         else:

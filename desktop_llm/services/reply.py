@@ -1,0 +1,234 @@
+"""One reply on its way: asked for, loaded for, generated, flushed, ended, kept.
+
+The question is committed before the model hears of it. While the reply streams, what there is of it
+is written at least every `FLUSH_SECONDS`. However the reply ends, the message says how.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.core.engine import Event, Finished, LoadProgress, PromptProgress, TextDelta
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
+from desktop_llm.core.generation import FinishReason, GenerationStats
+from desktop_llm.core.messages import Message, MessageState, Role
+from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.replies import Answered, Asked, ReplyTask
+from desktop_llm.core.settings import Settings
+from desktop_llm.core.tasks import Task
+from desktop_llm.core.text import clean_text
+from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.services.kept_replies import KeptReplies
+from desktop_llm.services.models import ModelService
+from desktop_llm.services.prompts import Prompts
+from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.tree import Tree
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
+
+# Puts a question and an empty reply, or one that is begun, on disk; gets the model's name.
+Ask = Callable[[str], tuple[StoredMessage, StoredMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every reply is made with."""
+
+    store: Conversations
+    tree: Tree
+    kept: KeptReplies
+    models: ModelService
+    engine: EngineClient
+    prompts: Prompts
+    settings: Callable[[], Settings]
+
+    def options(self) -> LoadOptions:
+        settings = self.settings()
+        return LoadOptions(context_length=settings.context_length, threads=settings.threads or None)
+
+    def idle_seconds(self) -> int:
+        return self.settings().idle_unload_minutes * 60
+
+
+class ReplyJob:
+    """On a thread of its own."""
+
+    def __init__(
+        self,
+        means: Means,
+        conversation: int | None,
+        ask: Ask,
+        model: str,
+        new_question: bool,
+        on_end: Callable[["ReplyJob"], object],
+    ) -> None:
+        """`model`: empty for that of the conversation. `new_question`: it is taken back where it
+        is too long.
+        """
+        self._means = means
+        self._model = model
+        self._new_question = new_question
+        self._on_end = on_end
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._engine_task: Task[Event, Any] | None = None
+        self.conversation = conversation  # None: a new one, until the question is kept
+        self.task: ReplyTask = Task(on_cancel=self._cancel)
+        self.thread = threading.Thread(target=self._run, name="chat-reply", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            answer = self._answer()
+        except DesktopLlmError as fault:
+            self._on_end(self)
+            self.task.fail(fault)
+        except Exception as error:
+            logger.exception("a reply could not be kept")
+            self._on_end(self)
+            self.task.fail(ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}"))
+        else:
+            self._on_end(self)
+            self.task.finish(answer)
+
+    def _answer(self) -> Answered:
+        means, store = self._means, self._means.store
+        chosen = self._model
+        if not chosen and self.conversation is not None:
+            chosen = store.get(self.conversation).model
+        wanted = chosen or means.settings().model
+        name = wanted
+        with suppress(EnvironmentFault):  # said below, when the question is safe
+            name = means.models.find(wanted).name
+        with suppress(EnvironmentFault):  # a question that cannot be stored either will say it
+            means.kept.store_again()
+        question, reply = self._ask(name)
+        self.conversation = question.conversation
+        self.task.post(Asked(question, reply))
+        pieces = [reply.text] if reply.text else []
+        state, finish = MessageState.COMPLETE, ""
+        stats: GenerationStats | None = None
+        fault: DesktopLlmError | None = None
+        notice: DesktopLlmError | None = None
+        try:
+            self._load(wanted)
+            finished = self._generate(question, reply, pieces)
+            stats, finish = finished.stats, finished.reason.value
+            if finished.reason is FinishReason.CANCELLED:
+                state = MessageState.STOPPED
+            if finished.template_fault:
+                notice = EnvironmentFault(FaultCode.TEMPLATE_FAILED, reason=finished.template_fault)
+        except CancelledError:
+            state = MessageState.STOPPED
+        except DesktopLlmError as error:
+            too_long = error.code in (FaultCode.PROMPT_TOO_LONG, FaultCode.REQUEST_TOO_LARGE)
+            if too_long and self._new_question:
+                store.take_back(question.id, reply.id)  # a draft again: it can be shortened
+                raise
+            state, fault = MessageState.INTERRUPTED, error
+            logger.info("a reply ended early: %s", error.code.value)
+        ended = replace(
+            reply,
+            text=clean_text("".join(pieces)),
+            state=state,
+            reason="" if fault is None else fault.code.value,
+            finish=finish,
+            stats=stats,
+        )
+        return Answered(ended, fault, notice, self._finish(ended))
+
+    def _finish(self, ended: StoredMessage) -> DesktopLlmError | None:
+        """Store the end, at the second attempt if need be. Returns why it is not stored."""
+        try:
+            try:
+                self._means.kept.keep(ended)
+            except EnvironmentFault as fault:
+                logger.info("a reply is stored at the second attempt: %s", fault.code.value)
+                time.sleep(FLUSH_SECONDS)
+                self._means.kept.keep(ended)
+        except DesktopLlmError as fault:
+            logger.info("a reply could not be stored: %s", fault.code.value)
+            return fault
+        except Exception as error:
+            logger.exception("a reply could not be stored")
+            return ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}")
+        return None
+
+    def _load(self, wanted: str) -> None:
+        """Load the model wanted unless it is the one loaded."""
+        means = self._means
+        model, options = means.models.find(wanted), means.options()
+        while not means.models.is_loaded(model, options):
+            task: Task[Event, LoadedModel] = self._watch(
+                means.models.load(model, options, means.idle_seconds())
+            )
+            for event in task.wait_events():
+                if isinstance(event, LoadProgress):
+                    self.task.post(event)
+            try:
+                task.result()
+            except CancelledError:  # perhaps by another reply that waited for the same
+                if self.task.cancelled:
+                    raise
+            else:
+                return
+
+    def _generate(
+        self, question: StoredMessage, reply: StoredMessage, pieces: list[str]
+    ) -> Finished:
+        means = self._means
+        path = means.kept.within(means.tree.path(question.id))
+        begun = (Message(Role.ASSISTANT, reply.text),) if reply.text else ()
+        messages = means.prompts.messages(path, *begun)
+        news = threading.Event()
+        request = means.prompts.request(messages, continues=bool(begun))
+        task = self._watch(means.engine.generate(request))
+        task.set_wake(news.set)
+        flushed = time.monotonic()
+        unsaved = False
+        while True:
+            news.wait(FLUSH_SECONDS if unsaved else None)
+            news.clear()
+            done = task.done
+            for event in task.take_events():
+                if isinstance(event, TextDelta):
+                    pieces.append(event.text)
+                    unsaved = True
+                if isinstance(event, TextDelta | PromptProgress | LoadProgress):
+                    self.task.post(event)
+            if done:
+                finished: Finished = task.result()
+                return finished
+            if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
+                unsaved = not self._flush(reply.id, "".join(pieces))
+                flushed = time.monotonic()
+
+    def _flush(self, reply: int, text: str) -> bool:
+        """A disk that fails now may work again before the reply ends; its end will tell."""
+        try:
+            self._means.store.flush(reply, text)
+        except EnvironmentFault as fault:
+            logger.info("a partial reply could not be stored: %s", fault.code.value)
+            return False
+        return True
+
+    def _watch(self, task: Task[Event, Any]) -> Task[Event, Any]:
+        """From now on a cancel goes to this engine call."""
+        with self._lock:
+            self._engine_task = task
+            cancelled = self.task.cancelled
+        if cancelled:
+            task.cancel()
+        return task
+
+    def _cancel(self) -> None:
+        with self._lock:
+            task = self._engine_task
+        if task is not None:
+            task.cancel()

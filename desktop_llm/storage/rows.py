@@ -1,0 +1,177 @@
+"""Rows of the database as values, and the few steps that every writer of them needs.
+
+Everything here runs within somebody's transaction or query.
+"""
+
+import json
+import time
+from typing import Any
+
+import apsw
+
+from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.generation import GenerationStats
+from desktop_llm.core.messages import Made, MessageState, Role
+from desktop_llm.core.text import clean_text
+from desktop_llm.storage.search_index import index_message, index_title
+
+TITLE_LENGTH = 60  # characters
+
+CONVERSATION = "id, title, model, leaf, draft, created, changed"
+MESSAGE = (
+    "id, conversation, parent, role, text, state, created, model, reason, finish, stats,"
+    " origin, made, draft"
+)
+
+_PATH = f"""
+WITH RECURSIVE path (message, depth) AS (
+    SELECT ?, 0
+    UNION ALL
+    SELECT parent, depth + 1 FROM path JOIN messages ON messages.id = message
+    WHERE parent IS NOT NULL
+)
+SELECT {MESSAGE} FROM path JOIN messages ON messages.id = message ORDER BY depth DESC
+"""
+
+
+def rows_of(connection: apsw.Connection, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    return connection.execute(sql, values).fetchall()
+
+
+def conversation_of(row: Any) -> Conversation:
+    number, title, model, leaf, draft, created, changed = row
+    return Conversation(
+        id=number,
+        title=title,
+        model=model,
+        leaf=leaf,
+        draft=draft,
+        created=created,
+        changed=changed,
+    )
+
+
+def message_of(row: Any, versions: tuple[int, ...] = ()) -> StoredMessage:
+    (number, conversation, parent, role, text, state, created, model, reason, finish, stats,
+     origin, made, draft) = row  # fmt: skip
+    return StoredMessage(
+        id=number,
+        conversation=conversation,
+        parent=parent,
+        role=Role(role),
+        text=text,
+        state=MessageState(state),
+        created=created,
+        model=model,
+        reason=reason,
+        finish=finish,
+        stats=None if stats is None else GenerationStats(**json.loads(stats)),
+        versions=versions,
+        origin=origin,
+        made=Made(made),
+        draft=draft,
+    )
+
+
+def find_message(connection: apsw.Connection, message: int) -> StoredMessage:
+    """Raises KeyError."""
+    rows = rows_of(connection, f"SELECT {MESSAGE} FROM messages WHERE id = ?", (message,))
+    if not rows:
+        raise KeyError(message)
+    conversation, parent = rows[0][1], rows[0][2]
+    return message_of(rows[0], versions_below(connection, conversation, parent))
+
+
+def versions_below(
+    connection: apsw.Connection, conversation: int, parent: int | None
+) -> tuple[int, ...]:
+    """The messages that follow a message (None: that begin a conversation), the oldest first."""
+    where, value = ("parent = ?", parent) if parent is not None else (
+        "parent IS NULL AND conversation = ?", conversation)  # fmt: skip
+    sql = f"SELECT id FROM messages WHERE {where} AND deleted IS NULL ORDER BY id"
+    return tuple(number for (number,) in rows_of(connection, sql, (value,)))
+
+
+def path_to(connection: apsw.Connection, leaf: int | None) -> list[StoredMessage]:
+    """The messages from the first one down to this; deleted ones too."""
+    rows = rows_of(connection, _PATH, (leaf,)) if leaf is not None else []
+    if not rows:
+        return []
+    below: dict[int | None, list[int]] = {}
+    sql = "SELECT id, parent FROM messages WHERE conversation = ? AND deleted IS NULL ORDER BY id"
+    for number, parent in rows_of(connection, sql, (rows[0][1],)):
+        below.setdefault(parent, []).append(number)
+    return [message_of(row, tuple(below.get(row[2], ()))) for row in rows]
+
+
+def insert_conversation(connection: apsw.Connection, title: str, model: str) -> int:
+    number, now = new_id(connection, "conversations"), time.time()
+    connection.execute(
+        "INSERT INTO conversations (id, sequence, title, model, created, changed)"
+        " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
+        (number, title, model, now, now),
+    )
+    index_title(connection, number, title)
+    return number
+
+
+def insert_message(
+    connection: apsw.Connection,
+    conversation: int,
+    role: Role,
+    text: str,
+    parent: int | None,
+    *,
+    state: MessageState = MessageState.COMPLETE,
+    model: str = "",
+    origin: int | None = None,
+    made: Made = Made.ANEW,
+) -> int:
+    """The new message is the leaf that is shown."""
+    text, now = clean_text(text), time.time()
+    number = new_id(connection, "messages")
+    connection.execute(
+        "INSERT INTO messages"
+        " (id, conversation, parent, role, text, state, created, model, origin, made)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, conversation, parent, role.value, text, state.value, now, model, origin,
+         made.value),
+    )  # fmt: skip
+    if state is not MessageState.STREAMING:
+        index_message(connection, number, text)
+    connection.execute("UPDATE messages SET child = ? WHERE id = ?", (number, parent))
+    connection.execute(
+        "UPDATE conversations SET leaf = ?, changed = ?,"
+        " sequence = (SELECT max(sequence) + 1 FROM conversations) WHERE id = ?",
+        (number, now, conversation),
+    )
+    if role is Role.USER:
+        title = title_of(text)
+        connection.execute(
+            "UPDATE conversations SET title = ? WHERE id = ? AND title = ''", (title, conversation)
+        )
+        if connection.changes():
+            index_title(connection, conversation, title)
+    return number
+
+
+def new_id(connection: apsw.Connection, table: str) -> int:
+    """One that was never given, also where something was erased or put back since."""
+    rows = rows_of(
+        connection,
+        f"UPDATE given_ids SET last = 1 + max(last, (SELECT coalesce(max(id), 0) FROM {table}))"
+        " WHERE kind = ? RETURNING last",
+        (table,),
+    )
+    number: int = rows[0][0]
+    return number
+
+
+def title_of(text: str) -> str:
+    """The first line, cut at a word where that leaves at least half of it."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    if len(first) <= TITLE_LENGTH:
+        return first
+    cut = first[: TITLE_LENGTH - 1]
+    word = cut.rfind(" ")
+    return (cut[:word] if word > TITLE_LENGTH // 2 else cut) + "…"
