@@ -1,6 +1,6 @@
 """Every number the program promises, measured in one run and printed as a table and as JSON.
 
-    python benchmarks/run.py [--rounds N] [--only decode,busy,window,stall,opening,kills]
+    python benchmarks/run.py [--rounds N] [--only decode,busy,window,stall,opening,list,kills]
                              [--seed N] [--json FILE] [--peer LLAMA_SERVER]
 
 What is compared is measured in turns, so that a noisy machine is noisy for both; the table gives
@@ -30,7 +30,7 @@ RESULTS = HERE / "results" / "latest.json"
 def main() -> int:
     parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
         "decode": decode, "busy": beside_busy, "window": window_start, "stall": stall,
-        "opening": opening, "kills": kills,
+        "opening": opening, "list": long_list, "kills": kills,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -182,6 +182,13 @@ def opening(options: argparse.Namespace) -> list[Row]:
     for _ in range(options.rounds):
         shown.values.append(child("opening.py", 300)["milliseconds"])
     return [Row("300 messages shown", shown, bound="<= 100 ms", met=shown.median <= 100)]
+
+
+def long_list(options: argparse.Namespace) -> list[Row]:
+    from long_list import report
+
+    count = 10_000
+    return report(count, child("long_list.py", count, "--rounds", options.rounds))
 
 
 def kills(options: argparse.Namespace) -> list[Row]:

@@ -47,7 +47,9 @@ def main() -> None:
         assert program.services is not None
         chat = program.services.chat
 
-        def request(messages: tuple[Message, ...], continues: bool = False) -> GenerationRequest:
+        def request(
+            messages: tuple[Message, ...], conversation: str = "", continues: bool = False
+        ) -> GenerationRequest:
             sampling = Sampling(
                 temperature=0.7 if options.long else 0,
                 repeat_penalty=1.1 if options.long else 1.0,  # or it ends in a thousand stars
@@ -59,6 +61,7 @@ def main() -> None:
                 sampling=sampling,
                 max_tokens=options.tokens,
                 continues=continues,
+                conversation=conversation,
             )
 
         chat.prompts.request = request  # type: ignore[method-assign]

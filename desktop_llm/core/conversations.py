@@ -4,8 +4,11 @@ Messages form a tree: each names its parent, so that editing or regenerating mak
 loses nothing. A conversation remembers the leaf of the branch that is shown.
 """
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
+from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, Message, MessageState, Role
 
@@ -19,6 +22,54 @@ class Conversation:
     draft: str  # what stands in the composer
     created: float  # seconds since the epoch
     changed: float
+    policy: Policy = Policy.ASK  # for when it has become too long for the model
+
+
+class Titled(StrEnum):
+    """Who gave a conversation its title."""
+
+    FIRST_LINE = ""  # nobody: it is the first line of the first question
+    MODEL = "model"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A conversation as the list shows it."""
+
+    id: int
+    title: str
+    changed: float
+    folder: int | None = None
+    pinned: bool = False
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    id: int
+    name: str
+    open: bool = True  # what is in it is listed
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    folders: tuple[Folder, ...]  # in the person's order
+    conversations: tuple[Listed, ...]  # the last changed first
+
+
+def state_name(conversation: int) -> str:
+    """Of its KV state, for the engine."""
+    return f"conversation-{conversation}"
+
+
+TAG_LENGTH = 40  # characters
+
+
+def tag_of(text: str) -> str:
+    """A tag as it is stored: one word in small letters, without the sign; empty for none."""
+    words = [word for word in re.split(r"[\s#＃,，]+", text.lower()) if word]
+    return "-".join(words)[:TAG_LENGTH]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +89,8 @@ class StoredMessage:
     origin: int | None = None  # the version that this one came of
     made: Made = Made.ANEW  # how it came of it
     draft: str | None = None  # an edit of it that is not ended
+    care: Care = Care.USUAL
+    unseen: int = 0  # messages before a reply that it was made without
 
     @property
     def message(self) -> Message:

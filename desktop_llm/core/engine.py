@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from desktop_llm.core.errors import FaultValue
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
-from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.ranges import check_range
 
 # --- requests -----------------------------------------------------------------------------------
@@ -20,6 +20,7 @@ class LoadModel:
     path: str
     options: LoadOptions = field(default_factory=LoadOptions)
     idle_unload_seconds: int = 0  # 0: stays loaded
+    states: StateCache = field(default_factory=StateCache)
 
     def __post_init__(self) -> None:
         check_range("idle_unload_seconds", self.idle_unload_seconds, 0, 31_536_000, whole=True)
@@ -37,9 +38,23 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class CountTokens:
-    """Tokens of the prompt that these messages make, the template included."""
+    """Tokens of the prompt that these messages make, the template included, and of each."""
 
     messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderPrompt:
+    """The prompt that these messages make, as the model gets it."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetState:
+    """A conversation is gone, and its KV state goes with it, also from the disk."""
+
+    conversation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,16 @@ class Cancel:
     target: int
 
 
-Request = LoadModel | UnloadModel | Generate | CountTokens | GetStatus | Cancel
+Request = (
+    LoadModel
+    | UnloadModel
+    | Generate
+    | CountTokens
+    | RenderPrompt
+    | ForgetState
+    | GetStatus
+    | Cancel
+)
 
 # --- events -------------------------------------------------------------------------------------
 
@@ -109,6 +133,20 @@ class Finished:
 class TokenCount:
     tokens: int
     context_length: int
+    parts: tuple[int, ...] = ()  # tokens of each message's own words
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPiece:
+    text: str
+    is_content: bool  # what people and the model wrote; else the template's
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    pieces: tuple[PromptPiece, ...]
+    tokens: int
+    template_fault: str = ""  # why they are not of the model's own template
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +155,11 @@ class Status:
     resident_bytes: int
     threads: int
     context_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateForgotten:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +179,21 @@ Event = (
     | Unloaded
     | Finished
     | TokenCount
+    | RenderedPrompt
+    | StateForgotten
     | Status
     | Failed
 )
 
 EXIT_REPLACE = 75  # of a worker that has answered and can do no more; another takes its place
 
-TERMINAL = (ModelReady, Unloaded, Finished, TokenCount, Status, Failed)
+TERMINAL = (
+    ModelReady,
+    Unloaded,
+    Finished,
+    TokenCount,
+    RenderedPrompt,
+    StateForgotten,
+    Status,
+    Failed,
+)

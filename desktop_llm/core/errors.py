@@ -30,6 +30,7 @@ class FaultCode(StrEnum):
     NO_MODEL = "no-model"
     TEMPLATE_FAILED = "template-failed"
     PROMPT_TOO_LONG = "prompt-too-long"
+    CONTEXT_OVERFLOW = "context-overflow"
     INVALID_PARAMETER = "invalid-parameter"
     GRAMMAR_INVALID = "grammar-invalid"
     GRAMMAR_TOO_COMPLEX = "grammar-too-complex"

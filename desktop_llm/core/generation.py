@@ -103,6 +103,7 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     reproducible: bool = False
     continues: bool = False
+    conversation: str = ""  # whose KV state it goes on from, and leaves; empty: of none
 
     def __post_init__(self) -> None:
         if self.continues and (not self.messages or self.messages[-1].role is not Role.ASSISTANT):

@@ -28,6 +28,19 @@ class LoadOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateCache:
+    """Where states of the KV cache are kept, and how much of them."""
+
+    folder: str = ""  # empty: not on disk
+    disk_bytes: int = 0
+    memory_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("disk_bytes", self.disk_bytes, 0, 2**50, whole=True)
+        check_range("memory_bytes", self.memory_bytes, 0, 2**50, whole=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
     """What the worker found in the file it loaded."""
 

@@ -29,5 +29,12 @@ class Answered:
     unstored: DesktopLlmError | None = None
 
 
-ChatEvent = Asked | LoadProgress | PromptProgress | TextDelta
+@dataclass(frozen=True, slots=True)
+class Summarising:
+    """A summary of so many earlier messages is made first."""
+
+    messages: int
+
+
+ChatEvent = Asked | LoadProgress | Summarising | PromptProgress | TextDelta
 ReplyTask = Task[ChatEvent, Answered]

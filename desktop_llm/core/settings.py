@@ -50,8 +50,10 @@ class Settings:
     threads: int = _number(0, 0, 512)  # 0: as many as the cores in reach, adaptive
     context_length: int = _number(4096, 256, 1_048_576)  # tokens
     idle_unload_minutes: int = _number(0, 0, 1440)  # 0: the model stays loaded
+    state_cache_megabytes: int = _number(2048, 0, 1_048_576)  # of KV states on disk; 0: none
     model: str = ""  # the last one chosen; empty: the first of the library
     system_prompt: str = ""
+    write_titles: bool = True  # the model names new conversations while it is idle
     first_run_done: bool = False
 
 

@@ -21,12 +21,16 @@ from desktop_llm.core.engine import (
     Event,
     Failed,
     Finished,
+    ForgetState,
     Generate,
     GetStatus,
     Hello,
     LoadModel,
     ModelReady,
+    RenderedPrompt,
+    RenderPrompt,
     Request,
+    StateForgotten,
     Status,
     TokenCount,
     Unloaded,
@@ -41,7 +45,7 @@ from desktop_llm.core.errors import (
 )
 from desktop_llm.core.generation import GenerationRequest
 from desktop_llm.core.messages import Message
-from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.arbiter import Arbiter, Priority
 from desktop_llm.engine.process import WORKER_COMMAND, WorkerProcess
@@ -118,8 +122,11 @@ class EngineClient:
         options: LoadOptions | None = None,
         idle_unload_seconds: int = 0,
         priority: Priority = Priority.CHAT,
+        states: StateCache | None = None,
     ) -> Task[Event, LoadedModel]:
-        request = LoadModel(str(path), options or LoadOptions(), idle_unload_seconds)
+        request = LoadModel(
+            str(path), options or LoadOptions(), idle_unload_seconds, states or StateCache()
+        )
         return self._enqueue(request, priority)
 
     def unload(self) -> Task[Event, None]:
@@ -132,6 +139,12 @@ class EngineClient:
 
     def count_tokens(self, messages: tuple[Message, ...]) -> Task[Event, TokenCount]:
         return self._enqueue(CountTokens(messages), Priority.CHAT)
+
+    def forget_state(self, conversation: str) -> Task[Event, StateForgotten]:
+        return self._enqueue(ForgetState(conversation), Priority.CHAT)
+
+    def render_prompt(self, messages: tuple[Message, ...]) -> Task[Event, RenderedPrompt]:
+        return self._enqueue(RenderPrompt(messages), Priority.CHAT)
 
     def status(self) -> Task[Event, Status]:
         return self._enqueue(GetStatus(), Priority.CHAT)

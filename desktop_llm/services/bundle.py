@@ -4,19 +4,24 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
 from desktop_llm.services.maintenance import Maintenance
 from desktop_llm.services.models import ModelService
+from desktop_llm.services.titles import Titles
 from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.storage.watch import ChangeWatch
+
+STATES_IN_MEMORY = 256_000_000  # bytes, in the engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Services:
     engine: EngineClient
     models: ModelService
     chat: ChatService
+    titles: Titles
     backups: Backups
     maintenance: Maintenance
     watch: ChangeWatch
@@ -37,8 +43,8 @@ class Services:
         settings: SettingsFile,
         on_change: Callable[[], object] = lambda: None,
     ) -> "Services":
-        """Blocks on the disk. `on_change` is called, on a thread of its own, when another process
-        has changed the conversations. Raises EnvironmentFault.
+        """Blocks on the disk. `on_change` is called, on another thread, when another process has
+        changed the conversations, or the model has given one a title. Raises EnvironmentFault.
         """
         folders.ensure()
         backups = Backups(folders.backups, folders.database)
@@ -53,19 +59,32 @@ class Services:
             folders.models.mkdir(exist_ok=True, mode=0o700)
             engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
             opened.callback(engine.close)
-            models = ModelService(Library(folders), engine, folders.loading_model)
-            chat = ChatService(database, models, engine, current)
+            kv_files = KvFiles(folders.sessions)
+
+            def states() -> StateCache:
+                megabytes = current().state_cache_megabytes
+                return StateCache(
+                    folder=str(kv_files.folder),
+                    disk_bytes=megabytes * 1_000_000,
+                    memory_bytes=STATES_IN_MEMORY,
+                )
+
+            models = ModelService(Library(folders), engine, folders.loading_model, states)
+            titles = Titles(database, models, engine, current, lambda _conversation: on_change())
+            opened.callback(titles.close)
+            chat = ChatService(database, models, engine, current, titles, kv_files)
             maintenance = Maintenance(folders, database, chat.bin, backups)
             maintenance.start()
             opened.callback(maintenance.close)
             watch = ChangeWatch(folders.database, on_change, others=database.others_version)
             opened.pop_all()
-        return cls(folders, database, engine, models, chat, backups, maintenance, watch)
+        return cls(folders, database, engine, models, chat, titles, backups, maintenance, watch)
 
     def stop(self) -> None:
         """End whatever runs; the database stays open for what is still to be kept."""
         self.watch.close()
         self.engine.close()
+        self.titles.close()
         self.maintenance.close()
         self.chat.close()
 

@@ -5,24 +5,30 @@ the caller with the fault, stays part of its conversation, and is stored when th
 """
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
-from desktop_llm.core.engine import TokenCount
+from desktop_llm.core.context import Care, Policy
+from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage, state_name
+from desktop_llm.core.engine import RenderedPrompt
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
-from desktop_llm.core.messages import Made, Message, MessageState, Role
+from desktop_llm.core.messages import Made, MessageState, Role
+from desktop_llm.core.outlook import Outlook
 from desktop_llm.core.replies import ReplyTask
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.services.contexts import Contexts
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.services.reply import Ask, Means, ReplyJob
+from desktop_llm.services.titles import Titles
 from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.kv_files import KvFiles
+from desktop_llm.storage.organiser import Organiser
 from desktop_llm.storage.tree import Tree
 
 
@@ -35,13 +41,24 @@ class ChatService:
         models: ModelService,
         engine: EngineClient,
         settings: Callable[[], Settings],
+        titles: Titles | None = None,
+        kv_files: KvFiles | None = None,
     ) -> None:
-        self.tree = Tree(database)
-        self.bin = Bin(database)
+        """`titles`: that make way for whatever is asked here. `kv_files`: states that go with their
+        conversations.
+        """
+        self._titles = titles
+        self._kv_files = kv_files
+        self.tree = Tree(database, self._forget_state)
+        self.bin = Bin(database, self._forget_state)
+        self.organiser = Organiser(database)
         self.prompts = Prompts(settings)
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
-        self._means = Means(store, self.tree, self._kept, models, engine, self.prompts, settings)
+        self._contexts = Contexts(store, self.prompts, engine)
+        self._means = Means(
+            store, self.tree, self._kept, models, engine, self.prompts, self._contexts, settings
+        )
         self._lock = threading.Lock()
         self._replies: set[ReplyJob] = set()  # that are being written
 
@@ -113,32 +130,74 @@ class ChatService:
             ):
                 raise ProgramFault(FaultCode.BUG, detail="a reply is already being written")
             self._replies.add(job)
+        if self._titles is not None:
+            self._titles.pause()
         job.thread.start()
         return job.task
 
     def _ended(self, job: ReplyJob) -> None:
         with self._lock:
             self._replies.discard(job)
+        if self._titles is not None:
+            self._titles.go_on(job.conversation)
 
-    def measure(self, conversation: int | None, text: str, model: str = "") -> TokenCount | None:
-        """Tokens of the prompt that sending `text` would make. Blocks, and loads the model where
-        that is not the one loaded; None where that was stopped, or for a file that crashed when it
-        was loaded last.
+    def outlook(self, conversation: int | None, draft: str, model: str = "") -> Outlook | None:
+        """What sending `draft` now would send. Blocks, and loads the model where that is not the
+        one loaded; None where that was stopped, or for a file that crashed when it was loaded last.
         """
+        with self._titles_paused():
+            if not self._ensure_loaded(conversation, model):
+                return None
+            branch, policy = self._asked_with(conversation)
+            return self._contexts.outlook(branch, draft, policy)
+
+    def rendered(
+        self, conversation: int | None, draft: str, model: str = ""
+    ) -> RenderedPrompt | None:
+        """The prompt that sending `draft` now would make, to the letter. As `outlook` else."""
+        with self._titles_paused():
+            if not self._ensure_loaded(conversation, model):
+                return None
+            branch, policy = self._asked_with(conversation)
+            prompt = self._contexts.prompt_of(branch, draft, policy)
+            return self._means.engine.render_prompt(prompt).result()
+
+    def _asked_with(self, conversation: int | None) -> tuple[list[StoredMessage], Policy]:
+        if conversation is None:
+            return [], Policy.ASK
+        return self._branch(conversation), self._store.get(conversation).policy
+
+    @contextmanager
+    def _titles_paused(self) -> Iterator[None]:
+        if self._titles is None:
+            yield
+            return
+        self._titles.pause()
+        try:
+            yield
+        finally:
+            self._titles.go_on()
+
+    def _ensure_loaded(self, conversation: int | None, model: str) -> bool:
         means = self._means
         models, options = means.models, means.options()
         chosen = "" if conversation is None else self._store.get(conversation).model
         wanted = models.find(chosen or model or means.settings().model)
-        if not models.is_loaded(wanted, options):
-            if models.suspect() == wanted.path:
-                return None
-            with suppress(CancelledError):  # by the reply that joined in
-                models.load(wanted, options, means.idle_seconds()).result()
-            if not models.is_loaded(wanted, options):
-                return None
-        branch = [] if conversation is None else self._branch(conversation)
-        prompt = self.prompts.messages(branch, Message(Role.USER, text))
-        return means.engine.count_tokens(prompt).result()
+        if models.is_loaded(wanted, options):
+            return True
+        if models.suspect() == wanted.path:
+            return False
+        with suppress(CancelledError):  # by the reply that joined in
+            models.load(wanted, options, means.idle_seconds()).result()
+        return models.is_loaded(wanted, options)
+
+    def _forget_state(self, conversation: int) -> None:
+        """Of the model's reading of it: first in the engine, which could write it anew."""
+        engine = self._means.engine
+        if engine.model is not None and engine.worker_pid is not None:
+            engine.forget_state(state_name(conversation))
+        if self._kv_files is not None:
+            self._kv_files.remove(conversation)
 
     # --- conversations -------------------------------------------------------------------------
 
@@ -166,6 +225,14 @@ class ChatService:
 
     def choose_model(self, conversation: int, model: str) -> None:
         self._store.choose_model(conversation, model)
+
+    def choose_policy(self, conversation: int, policy: Policy) -> None:
+        """For when it has become too long for the model."""
+        self._store.choose_policy(conversation, policy)
+
+    def take_care(self, message: int, care: Care) -> None:
+        """Whether the model is always, or never, to see a message."""
+        self._store.take_care(message, care)
 
     def edit_reply(self, reply: StoredMessage, text: str) -> StoredMessage:
         """Another version of a reply, in the person's words; it is shown."""

@@ -24,6 +24,7 @@ class KeptReplies:
             reason=reply.reason,
             finish=reply.finish,
             stats=reply.stats,
+            unseen=reply.unseen,
         )
         with self._lock:
             self._unstored.pop(reply.id, None)

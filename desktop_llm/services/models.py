@@ -1,6 +1,7 @@
 """Models: what is installed, what it says of itself, and loading it."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from desktop_llm.core.engine import Event
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import Header
 from desktop_llm.core.memory import estimate, largest_context
-from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions
+from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.engine.memory import free_memory
@@ -22,8 +23,17 @@ _DEATHS = (FaultCode.MODEL_CRASHED_LOADING, FaultCode.MODEL_OUT_OF_MEMORY)
 class ModelService:
     """Reads files; call it off a window's thread."""
 
-    def __init__(self, library: Library, engine: EngineClient, marker: Path | None = None) -> None:
-        """`marker`: where to remember, across a crash, what was being loaded."""
+    def __init__(
+        self,
+        library: Library,
+        engine: EngineClient,
+        marker: Path | None = None,
+        states: Callable[[], StateCache] = StateCache,
+    ) -> None:
+        """`marker`: where to remember, across a crash, what was being loaded. `states`: where the
+        engine is to keep KV states.
+        """
+        self._states = states
         self._library = library
         self._engine = engine
         self._marker = None if marker is None else LoadMarker(marker)
@@ -77,7 +87,7 @@ class ModelService:
         marker = self._marker
         if marker is not None:
             marker.begin(path)
-        task = self._engine.load(Path(path), options, idle_unload_seconds)
+        task = self._engine.load(Path(path), options, idle_unload_seconds, states=self._states())
         if marker is not None:
             task.on_end(lambda error: _note_end(marker, path, error))
         return task

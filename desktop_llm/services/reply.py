@@ -12,17 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.core.conversations import StoredMessage, state_name
 from desktop_llm.core.engine import Event, Finished, LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationStats
-from desktop_llm.core.messages import Message, MessageState, Role
+from desktop_llm.core.messages import MessageState
 from desktop_llm.core.models import LoadedModel, LoadOptions
-from desktop_llm.core.replies import Answered, Asked, ReplyTask
+from desktop_llm.core.replies import Answered, Asked, ReplyTask, Summarising
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.tasks import Task
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.services import summaries
+from desktop_llm.services.contexts import Contexts, Prepared, ToSummarise
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
@@ -32,6 +34,9 @@ from desktop_llm.storage.tree import Tree
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.25  # half of what a crash may cost: a busy machine is late
+
+TOO_LONG = (FaultCode.PROMPT_TOO_LONG, FaultCode.CONTEXT_OVERFLOW, FaultCode.REQUEST_TOO_LARGE)
+NO_SUMMARY = "(none)"  # the model had nothing to say: it is not asked again
 
 # Puts a question and an empty reply, or one that is begun, on disk; gets the model's name.
 Ask = Callable[[str], tuple[StoredMessage, StoredMessage]]
@@ -47,6 +52,7 @@ class Means:
     models: ModelService
     engine: EngineClient
     prompts: Prompts
+    contexts: Contexts
     settings: Callable[[], Settings]
 
     def options(self) -> LoadOptions:
@@ -79,6 +85,7 @@ class ReplyJob:
         self._ask = ask
         self._lock = threading.Lock()
         self._engine_task: Task[Event, Any] | None = None
+        self._unseen = 0  # messages that the model does not see
         self.conversation = conversation  # None: a new one, until the question is kept
         self.task: ReplyTask = Task(on_cancel=self._cancel)
         self.thread = threading.Thread(target=self._run, name="chat-reply", daemon=True)
@@ -127,9 +134,11 @@ class ReplyJob:
         except CancelledError:
             state = MessageState.STOPPED
         except DesktopLlmError as error:
-            too_long = error.code in (FaultCode.PROMPT_TOO_LONG, FaultCode.REQUEST_TOO_LARGE)
-            if too_long and self._new_question:
-                store.take_back(question.id, reply.id)  # a draft again: it can be shortened
+            if error.code in TOO_LONG and not "".join(pieces[1:]):
+                if self._new_question:
+                    store.take_back(question.id, reply.id)  # a draft again: it can be shortened
+                else:
+                    store.withdraw(reply.id)
                 raise
             state, fault = MessageState.INTERRUPTED, error
             logger.info("a reply ended early: %s", error.code.value)
@@ -140,6 +149,7 @@ class ReplyJob:
             reason="" if fault is None else fault.code.value,
             finish=finish,
             stats=stats,
+            unseen=self._unseen,
         )
         return Answered(ended, fault, notice, self._finish(ended))
 
@@ -183,11 +193,11 @@ class ReplyJob:
         self, question: StoredMessage, reply: StoredMessage, pieces: list[str]
     ) -> Finished:
         means = self._means
-        path = means.kept.within(means.tree.path(question.id))
-        begun = (Message(Role.ASSISTANT, reply.text),) if reply.text else ()
-        messages = means.prompts.messages(path, *begun)
+        prepared = self._prepare(question, reply)
+        self._unseen = prepared.unseen
+        state = state_name(question.conversation)
+        request = means.prompts.request(prepared.messages, state, continues=bool(reply.text))
         news = threading.Event()
-        request = means.prompts.request(messages, continues=bool(begun))
         task = self._watch(means.engine.generate(request))
         task.set_wake(news.set)
         flushed = time.monotonic()
@@ -208,6 +218,36 @@ class ReplyJob:
             if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
                 unsaved = not self._flush(reply.id, "".join(pieces))
                 flushed = time.monotonic()
+
+    def _prepare(self, question: StoredMessage, reply: StoredMessage) -> Prepared:
+        """The prompt, with a summary of what does not fit into it where that is wanted. Raises
+        EnvironmentFault where it does not fit and nothing may be dropped.
+        """
+        means = self._means
+        loaded = means.engine.model
+        context = loaded.context_length if loaded else means.options().context_length
+        policy = means.store.get(question.conversation).policy
+        path = means.kept.within(means.tree.path(question.id))
+        prepared = means.contexts.prepare(path, policy, context, reply.text)
+        if prepared.to_summarise is not None:
+            self._summarise(prepared.to_summarise, reply.model, context)
+            prepared = means.contexts.prepare(path, policy, context, reply.text)
+        if prepared.overflows:
+            code = FaultCode.PROMPT_TOO_LONG if prepared.hopeless else FaultCode.CONTEXT_OVERFLOW
+            raise EnvironmentFault(code, tokens=prepared.tokens, context=context)
+        return prepared
+
+    def _summarise(self, wanted: ToSummarise, model: str, context: int) -> None:
+        """Each part of it in one request, which goes on where the one before ended."""
+        self.task.post(Summarising(len(wanted.messages)))
+        summary = wanted.previous
+        for text in summaries.pieces(wanted.messages, context):
+            task = self._watch(self._means.engine.generate(summaries.request(summary, text)))
+            made = [event.text for event in task.wait_events() if isinstance(event, TextDelta)]
+            if task.result().reason is FinishReason.CANCELLED:
+                raise CancelledError
+            summary = clean_text("".join(made)).strip() or summary
+        self._means.store.save_summary(wanted.before, summary or NO_SUMMARY, model)
 
     def _flush(self, reply: int, text: str) -> bool:
         """A disk that fails now may work again before the reply ends; its end will tell."""

@@ -1,6 +1,7 @@
 """What was deleted: it can be restored until it is purged, and is gone everywhere then."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -35,8 +36,14 @@ SELECT message FROM below
 class Bin:
     """Every method blocks on the database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, on_gone: Callable[[int], object] = lambda _conversation: None
+    ) -> None:
+        """`on_gone` is told of a conversation that was deleted, or of which something was erased:
+        what else there is of it has to go too.
+        """
         self._database = database
+        self._on_gone = on_gone
         self._tree = Tree(database)
 
     def entries(self, limit: int = -1) -> list[BinEntry]:
@@ -57,9 +64,11 @@ class Bin:
     def put(self, conversation: int) -> None:
         """A conversation; messages are put here by `Tree.delete`."""
         self._mark(conversation, time.time())
+        self._on_gone(conversation)
 
-    def take_out(self, conversation: int) -> None:
-        self._mark(conversation, None)
+    def take_out(self, conversation: int) -> bool:
+        """Returns whether it is there again; it may be erased by now."""
+        return bool(self._mark(conversation, None))
 
     def restore_last(self) -> BinEntry | None:
         """What was deleted last is there again; None: there is nothing."""
@@ -89,17 +98,18 @@ class Bin:
         return len(gone) + len(parts)
 
     def erase(self, conversation: int, message: int | None = None) -> None:
-        """End it now: messages, draft, index rows, and what of them stands in the log. Backups
-        keep it until they expire.
+        """End what was deleted now: messages, draft, index rows, and what of them stands in the
+        log. Backups keep it until they expire. What is not deleted (any more) stays.
         """
         # should this be cut off, the next `purge` goes on with it
         if message is None:
-            self._mark(conversation, 0.0)
-            self._erase_conversation(conversation)
+            sql = "UPDATE conversations SET deleted = 0.0 WHERE id = ? AND deleted IS NOT NULL"
+            if self._execute(sql, (conversation,)):
+                self._erase_conversation(conversation)
         else:
-            self._tree.delete(message)
-            self._execute("UPDATE messages SET deleted = 0.0 WHERE deletion = ?", (message,))
-            self._erase_messages(message)
+            sql = "UPDATE messages SET deleted = 0.0 WHERE deletion = ?"
+            if self._execute(sql, (message,)):
+                self._erase_messages(message)
         self._database.tidy()
 
     def empty(self) -> int:
@@ -120,16 +130,20 @@ class Bin:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
 
         self._database.write(end)
+        self._on_gone(conversation)
 
     def _erase_messages(self, message: int) -> None:
         """With all that hangs on it, also what was deleted before it."""
         self._erase_words([number for (number,) in self._rows(_BELOW, (message,))])
+        of = self._rows("SELECT conversation FROM messages WHERE id = ?", (message,))
 
         def end(connection: apsw.Connection) -> None:
             connection.execute(f"DELETE FROM message_text WHERE rowid IN ({_BELOW})", (message,))
             connection.execute("DELETE FROM messages WHERE id = ?", (message,))
 
         self._database.write(end)
+        for (conversation,) in of:
+            self._on_gone(conversation)
 
     def _erase_words(self, messages: list[int]) -> None:
         """In small steps, so that a reply which is being written is not held up."""
@@ -138,14 +152,18 @@ class Bin:
             marks = ", ".join("?" * len(part))
             self._execute(f"DELETE FROM message_text WHERE rowid IN ({marks})", part, durable=False)
 
-    def _mark(self, conversation: int, deleted: float | None) -> None:
-        self._execute("UPDATE conversations SET deleted = ? WHERE id = ?", (deleted, conversation))
+    def _mark(self, conversation: int, deleted: float | None) -> int:
+        values = (deleted, conversation)
+        return self._execute("UPDATE conversations SET deleted = ? WHERE id = ?", values)
 
     def _rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         return self._database.read(lambda connection: rows_of(connection, sql, values))
 
-    def _execute(self, sql: str, values: tuple[Any, ...], *, durable: bool = True) -> None:
-        def change(connection: apsw.Connection) -> None:
-            connection.execute(sql, values)
+    def _execute(self, sql: str, values: tuple[Any, ...], *, durable: bool = True) -> int:
+        """Returns how many rows it changed."""
 
-        self._database.write(change, durable=durable)
+        def change(connection: apsw.Connection) -> int:
+            connection.execute(sql, values)
+            return connection.changes()
+
+        return self._database.write(change, durable=durable)

@@ -1,12 +1,15 @@
 """Conversations and their messages in the database."""
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import apsw
 
-from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage
+from desktop_llm.core.context import Care, Policy
+from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage, Titled
 from desktop_llm.core.errors import FaultCode, ProgramFault
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
@@ -64,19 +67,56 @@ class Conversations:
 
         return self._database.read(query)
 
-    def rename(self, conversation: int, title: str) -> None:
+    def rename(
+        self, conversation: int, title: str, by: Titled = Titled.PERSON, instead_of: str = ""
+    ) -> bool:
+        """The model renames only what stands under `instead_of`, its first line. Returns whether
+        it has the title now.
+        """
         title = clean_text(title)
 
-        def update(connection: apsw.Connection) -> None:
+        def update(connection: apsw.Connection) -> bool:
             connection.execute(
-                "UPDATE conversations SET title = ? WHERE id = ?", (title, conversation)
+                "UPDATE conversations SET title = ?, titled = ? WHERE id = ?"
+                " AND (? <> 'model' OR (titled = '' AND title = ?))",
+                (title, by.value, conversation, by.value, instead_of),
             )
-            index_title(connection, conversation, title)
+            changed = bool(connection.changes())
+            if changed:
+                index_title(connection, conversation, title)
+            return changed
 
-        self._database.write(update)
+        return self._database.write(update)
+
+    def untitled(self, conversation: int) -> str:
+        """Its first line, where nobody has given it a title; else empty."""
+        sql = "SELECT title FROM conversations WHERE id = ? AND titled = '' AND deleted IS NULL"
+        rows = self._rows(sql, (conversation,))
+        return rows[0][0] if rows else ""
 
     def choose_model(self, conversation: int, model: str) -> None:
         self._execute("UPDATE conversations SET model = ? WHERE id = ?", (model, conversation))
+
+    def choose_policy(self, conversation: int, policy: Policy) -> None:
+        values = (policy.value, conversation)
+        self._execute("UPDATE conversations SET policy = ? WHERE id = ?", values)
+
+    def take_care(self, message: int, care: Care) -> None:
+        self._execute("UPDATE messages SET care = ? WHERE id = ?", (care.value, message))
+
+    def summaries(self, messages: Sequence[int]) -> dict[int, str]:
+        """Of what came before each of those messages, where there is one."""
+        marks = ", ".join("?" * len(messages))
+        sql = f"SELECT message, text FROM summaries WHERE message IN ({marks})"
+        return dict(self._rows(sql, tuple(messages)))
+
+    def save_summary(self, message: int, text: str, model: str) -> None:
+        values = (message, clean_text(text), model, time.time())
+        self._execute(
+            "INSERT OR REPLACE INTO summaries SELECT ?, ?, ?, ?"
+            " WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)",
+            (*values, message),
+        )
 
     def save_draft(self, conversation: int | None, text: str) -> None:
         """None: what is written before there is a conversation for it."""
@@ -222,6 +262,24 @@ class Conversations:
         question, reply = self._database.write(insert)
         return self.message(question), self.message(reply)
 
+    def withdraw(self, reply: int) -> None:
+        """A reply of which nothing was made: as if nobody had asked for it. Another version takes
+        its place where it is shown. Whoever wrote it must have ended.
+        """
+
+        def change(connection: apsw.Connection) -> None:
+            gone = find_message(connection, reply)
+            connection.execute("DELETE FROM messages WHERE id = ?", (reply,))
+            left = [gone.origin] if gone.origin is not None else []
+            left += [other for other in gone.versions if other != reply][-1:]
+            leaf = leaf_below(connection, left[0]) if left else gone.parent
+            connection.execute(
+                "UPDATE conversations SET leaf = ? WHERE id = ? AND leaf = ?",
+                (leaf, gone.conversation, reply),
+            )
+
+        self._database.write(change)
+
     def flush(self, message: int, text: str) -> None:
         """What there is of a reply. Indexed only when it ends."""
         values = (clean_text(text), message)
@@ -236,15 +294,16 @@ class Conversations:
         reason: str = "",
         finish: str = "",
         stats: GenerationStats | None = None,
+        unseen: int = 0,
     ) -> None:
         text = clean_text(text)
         measured = None if stats is None else json.dumps(asdict(stats))
 
         def update(connection: apsw.Connection) -> None:
             connection.execute(
-                "UPDATE messages SET text = ?, state = ?, reason = ?, finish = ?, stats = ?"
-                " WHERE id = ?",
-                (text, state.value, reason, finish, measured, message),
+                "UPDATE messages SET text = ?, state = ?, reason = ?, finish = ?, stats = ?,"
+                " unseen = ? WHERE id = ?",
+                (text, state.value, reason, finish, measured, unseen, message),
             )
             if connection.changes():  # it may have been erased meanwhile
                 index_message(connection, message, text)

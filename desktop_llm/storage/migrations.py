@@ -68,9 +68,47 @@ CREATE INDEX messages_deleted ON messages (deletion) WHERE deletion IS NOT NULL;
 CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL;
 """
 
+# `titled`: by whom, see `core.conversations.Titled`. Titles of before may be a person's.
+_ORDER = """
+CREATE TABLE folders (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    open     INTEGER NOT NULL DEFAULT 1
+);
+INSERT INTO given_ids VALUES ('folders', 0);
+CREATE TABLE tags (
+    conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+    tag          TEXT NOT NULL,
+    PRIMARY KEY (conversation, tag)
+) WITHOUT ROWID;
+CREATE INDEX tags_by_tag ON tags (tag);
+ALTER TABLE conversations ADD COLUMN folder INTEGER REFERENCES folders ON DELETE SET NULL;
+ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN titled TEXT NOT NULL DEFAULT '';
+CREATE INDEX conversations_by_folder ON conversations (folder) WHERE folder IS NOT NULL;
+UPDATE conversations SET titled = 'person' WHERE title <> '';
+"""
+
+# `care`: see `core.context.Care`; `unseen`: messages before a reply that it was made without. A
+# summary stands for what came before the message of its number.
+_CONTEXT = """
+ALTER TABLE conversations ADD COLUMN policy TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN care TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN unseen INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE summaries (
+    message INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
+    text    TEXT NOT NULL,
+    model   TEXT NOT NULL,
+    created REAL NOT NULL
+);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
     ("new draft", _NEW_DRAFT),
     ("versions", _VERSIONS),
+    ("folders, pins, tags", _ORDER),
+    ("context", _CONTEXT),
 )

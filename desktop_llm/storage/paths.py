@@ -52,6 +52,11 @@ class Folders:
         return self.data / "loading-model"
 
     @property
+    def sessions(self) -> Path:
+        """States of the KV cache, one a conversation."""
+        return self.cache / "sessions"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

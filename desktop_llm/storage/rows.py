@@ -9,7 +9,8 @@ from typing import Any
 
 import apsw
 
-from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.context import Care, Policy
+from desktop_llm.core.conversations import Conversation, StoredMessage, Titled
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.core.text import clean_text
@@ -17,10 +18,10 @@ from desktop_llm.storage.search_index import index_message, index_title
 
 TITLE_LENGTH = 60  # characters
 
-CONVERSATION = "id, title, model, leaf, draft, created, changed"
+CONVERSATION = "id, title, model, leaf, draft, created, changed, policy"
 MESSAGE = (
     "id, conversation, parent, role, text, state, created, model, reason, finish, stats,"
-    " origin, made, draft"
+    " origin, made, draft, care, unseen"
 )
 
 _PATH = f"""
@@ -39,7 +40,7 @@ def rows_of(connection: apsw.Connection, sql: str, values: tuple[Any, ...] = ())
 
 
 def conversation_of(row: Any) -> Conversation:
-    number, title, model, leaf, draft, created, changed = row
+    number, title, model, leaf, draft, created, changed, policy = row
     return Conversation(
         id=number,
         title=title,
@@ -48,12 +49,13 @@ def conversation_of(row: Any) -> Conversation:
         draft=draft,
         created=created,
         changed=changed,
+        policy=Policy(policy),
     )
 
 
 def message_of(row: Any, versions: tuple[int, ...] = ()) -> StoredMessage:
     (number, conversation, parent, role, text, state, created, model, reason, finish, stats,
-     origin, made, draft) = row  # fmt: skip
+     origin, made, draft, care, unseen) = row  # fmt: skip
     return StoredMessage(
         id=number,
         conversation=conversation,
@@ -70,6 +72,8 @@ def message_of(row: Any, versions: tuple[int, ...] = ()) -> StoredMessage:
         origin=origin,
         made=Made(made),
         draft=draft,
+        care=Care(care),
+        unseen=unseen,
     )
 
 
@@ -107,9 +111,9 @@ def path_to(connection: apsw.Connection, leaf: int | None) -> list[StoredMessage
 def insert_conversation(connection: apsw.Connection, title: str, model: str) -> int:
     number, now = new_id(connection, "conversations"), time.time()
     connection.execute(
-        "INSERT INTO conversations (id, sequence, title, model, created, changed)"
-        " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?)",
-        (number, title, model, now, now),
+        "INSERT INTO conversations (id, sequence, title, titled, model, created, changed)"
+        " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?, ?)",
+        (number, title, _by_a_person(title), model, now, now),
     )
     index_title(connection, number, title)
     return number
@@ -165,6 +169,10 @@ def new_id(connection: apsw.Connection, table: str) -> int:
     )
     number: int = rows[0][0]
     return number
+
+
+def _by_a_person(title: str) -> str:
+    return (Titled.PERSON if title else Titled.FIRST_LINE).value
 
 
 def title_of(text: str) -> str:

@@ -5,8 +5,7 @@ word, and a query of one or two characters finds them. Queries are quoted: their
 """
 
 import re
-
-from desktop_llm.core.text import clean_text
+from collections.abc import Iterable
 
 # Han with its extensions, kana, hangul
 _CHARACTER = re.compile(
@@ -21,17 +20,20 @@ def spaced(text: str) -> str:
     return _CHARACTER.sub(r" \1 ", text.replace("\0", " "))
 
 
-def match_query(query: str) -> str:
+def match_query(words: Iterable[str]) -> str:
     """An FTS5 query that asks for every word; empty where there is nothing to ask for.
 
     Chinese characters that stand together are asked for as a phrase; the last word, if it is
-    not one of them, as a prefix, because it is still being typed.
+    not one of them, as a prefix, because it is still being typed. One letter is a word: as a
+    prefix it would find nearly everything, and slowly.
     """
     phrases = []
-    for part in clean_text(query).replace("\0", " ").split():
-        words = _WORD.findall(spaced(part))
-        if words:
-            phrases.append('"' + " ".join(words) + '"')
-    if phrases and not _CHARACTER.search(phrases[-1][-2]):
+    last = ""
+    for part in words:
+        found = _WORD.findall(spaced(part))
+        if found:
+            phrases.append('"' + " ".join(found) + '"')
+            last = found[-1]
+    if len(last) > 1 and not _CHARACTER.search(last[-1]):
         phrases[-1] += "*"
     return " ".join(phrases)

@@ -5,6 +5,7 @@ which version below it was shown last, so that the way back to a branch leads to
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -64,11 +65,17 @@ WHERE conversation = ? AND deleted IS NULL ORDER BY id
 """
 
 
+def _nothing(_conversation: int) -> None:
+    pass
+
+
 class Tree:
     """Every method blocks on the database and raises KeyError for an unknown message."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, on_gone: Callable[[int], object] = _nothing) -> None:
+        """`on_gone` is told of a conversation of which something was deleted."""
         self._database = database
+        self._on_gone = on_gone
 
     def path(self, message: int) -> list[StoredMessage]:
         """From the first message down to this one."""
@@ -117,7 +124,7 @@ class Tree:
         shown, another version takes its place, else what stood before it.
         """
 
-        def change(connection: apsw.Connection) -> int:
+        def change(connection: apsw.Connection) -> tuple[int, int]:
             gone = find_message(connection, message)
             connection.execute(_DELETE, (message, time.time(), message))
             count = connection.changes()
@@ -130,9 +137,11 @@ class Tree:
                 nearest = min(left, key=lambda other: abs(other - message), default=None)
                 leaf = gone.parent if nearest is None else leaf_below(connection, nearest)
                 show(connection, gone.conversation, leaf)
-            return count
+            return count, gone.conversation
 
-        return self._database.write(change)
+        count, conversation = self._database.write(change)
+        self._on_gone(conversation)
+        return count
 
     def restore(self, message: int) -> int:
         """Bring back what was deleted with a message, and what that hung on; it is shown then.

@@ -32,6 +32,10 @@ class Command(Enum):
     NEW = Declared(noted("New conversation"), Group.CHAT, "plus", ("Ctrl+N",))
     SEARCH = Declared(noted("Search conversations"), Group.CHAT, "magnifying-glass", ("Ctrl+F",))
     RENAME = Declared(noted("Rename conversation"), Group.CHAT, "pencil-simple", ("F2",))
+    PIN = Declared(noted("Pin or unpin"), Group.CHAT, "push-pin", ("Ctrl+Shift+P",))
+    MOVE_TO_FOLDER = Declared(noted("Move to a folder"), Group.CHAT, "folder", ("Ctrl+Shift+M",))
+    TAGS = Declared(noted("Tags of the conversation"), Group.CHAT, "tag", ("Ctrl+T",))
+    NEW_FOLDER = Declared(noted("New folder"), Group.CHAT, "folder-plus", ("Ctrl+Shift+N",))
     DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash")
     RESTORE = Declared(
         noted("Restore what was deleted last"), Group.CHAT, "arrow-counter-clockwise",
@@ -55,6 +59,7 @@ class Command(Enum):
     BIN = Declared(noted("Deleted"), Group.VIEW, "trash")
     LIST = Declared(noted("Conversation list"), Group.VIEW, "list", ("Ctrl+B",))
     BRANCHES = Declared(noted("Versions and branches"), Group.VIEW, "git-branch", ("Ctrl+Shift+B",))
+    CONTEXT = Declared(noted("What is sent"), Group.VIEW, "eye", ("Ctrl+I",))
     LARGER = Declared(
         noted("Larger text"), Group.VIEW, "magnifying-glass-plus", ("Ctrl++", "Ctrl+=")
     )

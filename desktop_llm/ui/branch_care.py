@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage, TreeNode
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.generation import FinishReason
@@ -44,6 +45,7 @@ class BranchCare(QObject):
     ) -> None:
         super().__init__(shown)
         self.copy_text = copy_text
+        self.take_care: Callable[[int, Care], None] = lambda _key, _care: None
         self.models: list[str] = []  # names of those that can be used
         self.may_retry = shown.may_retry
         self.may_go_on = shown.may_go_on
@@ -72,6 +74,7 @@ class BranchCare(QObject):
         shown.opened.connect(self._opened)
         shown.left.connect(self.save_edit)
         shown.edit_returned.connect(self.show_message)
+        shown.withdrawn.connect(self.show_message)
         shown.branch_changed.connect(self.refresh_map)
         shown.busy_changed.connect(lambda: editor.set_held(shown.busy))
 
@@ -219,6 +222,10 @@ class BranchCare(QObject):
             message.state is not MessageState.COMPLETE or message.finish in _CUT_OFF
         )
 
+    def care_of(self, key: int) -> Care:
+        message = self._shown.message(key)
+        return Care.USUAL if message is None else message.care
+
     def model_names(self) -> list[str]:
         return self.models
 
@@ -244,6 +251,7 @@ class BranchCare(QObject):
         def gone(found: tuple[int, list[StoredMessage]]) -> None:
             count, branch = found
             self._show_if_open(number, branch, None)
+            self._shown.list_changed.emit()
             words = counted("{number} message is deleted.", "{number} messages are deleted.", count)
             self._toasts.show(words, _("Undo"), lambda: self._restore(number, key))
 
@@ -261,13 +269,19 @@ class BranchCare(QObject):
         if (chat := self._chat()) is None:
             return
 
-        def work() -> list[StoredMessage]:
-            chat.tree.restore(key)
+        def work() -> list[StoredMessage] | None:
+            try:
+                chat.tree.restore(key)
+            except KeyError:
+                return None  # erased from the bin meanwhile
             return chat.open(number)[1]
 
-        def back(branch: list[StoredMessage]) -> None:
-            if not self._show_if_open(number, branch, key):
+        def back(branch: list[StoredMessage] | None) -> None:
+            if branch is None:
+                self._toasts.show(_("It is erased and cannot be restored any more."))
+            elif not self._show_if_open(number, branch, key):
                 self._shown.open(number, key)
+            self._shown.list_changed.emit()
 
         self._bridge.write(work, back, self._fail)
 

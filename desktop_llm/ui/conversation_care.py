@@ -4,23 +4,23 @@ Between the click on another one and its messages the one before is still seen, 
 that of the other already: what is typed meanwhile is its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.conversations import Conversation, Listing, StoredMessage
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
 from desktop_llm.core.replies import Answered
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.drafts import Drafts, Edit, joined
-from desktop_llm.ui.models.messages import entry_of, note_of
 from desktop_llm.ui.pages.conversation import ConversationView
 from desktop_llm.ui.pages.sidebar import Sidebar
 from desktop_llm.ui.replies import Live, Replies
+from desktop_llm.ui.shown_branch import ShownBranch
 from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
@@ -39,6 +39,7 @@ class ConversationCare(QObject):
     left = Signal()  # something else is about to be shown
     opened = Signal()  # a conversation, or an empty new one, is shown
     number_changed = Signal(int)  # of what is shown, or about to be; 0: a new conversation
+    withdrawn = Signal(int)  # a message that stands in the branch which is to be shown again
     edit_returned = Signal(int)  # the message; its new text stands in the drafts
     busy_changed = Signal()  # a reply has begun or ended in what is shown
     list_changed = Signal()  # the list of conversations is out of date
@@ -66,10 +67,10 @@ class ConversationCare(QObject):
         self._number: int | None = None  # of the conversation that is shown; None: a new one
         self._waiting: Live | None = None  # the first question of the new one that is shown
         self._opening: int | None = None  # the conversation that is being read
-        self._wanted: int | None = None  # the message of it that is to be seen
+        self._wanted: tuple[int | None, Sequence[str]] = (None, ())  # message and words of it
         self._opened_before = 0  # what was asked for an older one comes too late
         self._shown = False  # something is: a conversation, or a new one
-        self.branch: list[StoredMessage] = []
+        self._branch = ShownBranch(view)
         self.model = ""  # that the conversation names
         self.title = ""
         self._chosen: tuple[int, str] | None = None  # a model, for one that is being read
@@ -87,20 +88,20 @@ class ConversationCare(QObject):
     def start(
         self,
         chat: "ChatService",
-        rows: list[Conversation],
+        listing: Listing,
         new_draft: str,
         wanted: int | None,
         waiting: Live | None,
     ) -> None:
-        """The services are open, `rows` is the list: show a conversation, 0: a new one, None: the
-        newest. `waiting`: the first question of the new one.
+        """The services are open: show a conversation, 0: a new one, None: the newest. `waiting`:
+        the first question of the new one.
         """
         self._chat = chat
         self._drafts.know(None, new_draft)
         if waiting is not None and waiting.conversation is not None:
             self._load(waiting.conversation)  # perhaps younger than the list
             return
-        numbers = [row.id for row in rows]
+        numbers = [row.id for row in listing.conversations]
         if wanted != 0 and numbers:
             self._load(wanted if wanted in numbers else numbers[0])
             return
@@ -137,6 +138,15 @@ class ConversationCare(QObject):
         return self._number if self._opening is None else self._opening
 
     @property
+    def branch(self) -> list[StoredMessage]:
+        """The messages that are shown."""
+        return self._branch.messages
+
+    def message(self, key: int | None) -> StoredMessage | None:
+        """One of them."""
+        return self._branch.message(key)
+
+    @property
     def live(self) -> Live | None:
         """The reply that is being written in what is shown."""
         return self._waiting or self._replies.live(self._number)
@@ -160,16 +170,16 @@ class ConversationCare(QObject):
         self._set_composer(self._drafts.new)
         self._composer.setFocus()
 
-    def open(self, number: int, message: int | None = None) -> None:
-        """Show a conversation, `message` of it at the upper edge."""
+    def open(self, number: int, message: int | None = None, words: Sequence[str] = ()) -> None:
+        """Show a conversation, `message` of it at the upper edge, and `words` marked in it."""
         shown = number == self._number and self._opening is None
-        if self._chat is not None and not (shown and message is None):
+        if self._chat is not None and not (shown and message is None and not words):
             self.leave()
-            self._load(number, message)
+            self._load(number, message, words)
 
     def send(self, text: str) -> bool:
         """Ask what does not stand in the composer. Returns whether it is on its way."""
-        parent, number = self._last(), self._number
+        parent, number = self._branch.last, self._number
         return self._begin(lambda chat: self._replies.send(chat, number, text, parent, self.model))
 
     def send_composed(self, text: str) -> None:
@@ -188,14 +198,14 @@ class ConversationCare(QObject):
 
     def retry(self, key: int | None = None, model: str = "") -> None:
         """Another reply in the place of that one, or one to that question; None: of the last."""
-        message = self.message(self._last() if key is None else key)
+        message = self.message(self._branch.last if key is None else key)
         if message is not None and self.may_retry(message.id):
             wanted = model or self.model
             self._begin(lambda chat: self._replies.retry(chat, message, wanted))
 
     def go_on(self, key: int | None = None) -> None:
         """Go on with that reply; None: with the last."""
-        reply = self.message(self._last() if key is None else key)
+        reply = self.message(self._branch.last if key is None else key)
         if reply is not None and self.may_go_on(reply.id):
             self._begin(lambda chat: self._replies.go_on(chat, reply, self.model))
 
@@ -219,20 +229,13 @@ class ConversationCare(QObject):
         if message is None or self.busy:
             return False
         if message.role is Role.USER:
-            return key == self._last()
+            return key == self._branch.last
         return message.role is Role.ASSISTANT and message.parent is not None
 
     def may_go_on(self, key: int) -> bool:
         message = self.message(key)
         begun = message is not None and message.role is Role.ASSISTANT and bool(message.text)
         return begun and self.may_retry(key)
-
-    def message(self, key: int | None) -> StoredMessage | None:
-        """Of the branch that is shown."""
-        return next((message for message in self.branch if message.id == key), None)
-
-    def _last(self) -> int | None:
-        return self.branch[-1].id if self.branch else None
 
     def stop(self) -> None:
         if (live := self.live) is not None:
@@ -258,9 +261,9 @@ class ConversationCare(QObject):
         else:
             self.open(after)
 
-    def listed(self, rows: list[Conversation]) -> None:
+    def listed(self, listing: Listing) -> None:
         """Its title may have changed."""
-        for row in rows:
+        for row in listing.conversations:
             if row.id == self._number:
                 self._show_title(row.title)
 
@@ -289,7 +292,7 @@ class ConversationCare(QObject):
         self.list_changed.emit()
         first, shown = live is self._waiting, self._shows(live)
         if self._opening is not None and live.conversation == self._opening:
-            self._load(self._opening, self._wanted)  # what is being read may be older
+            self._load(self._opening, *self._wanted)  # what is being read may be older
         if shown:
             assert live.conversation is not None
             self._number, self._waiting = live.conversation, None
@@ -310,41 +313,17 @@ class ConversationCare(QObject):
             self._drafts.note(None, "")
 
     def _bring_in(self, live: Live) -> None:
-        """Its question and its reply into the branch that is shown, after what they follow."""
+        """Its question and its reply into the branch that is shown."""
         assert live.asked is not None
-        for message in (live.asked.question, live.asked.reply):
-            if message.id in self._keys():
-                continue
-            if not self._cut_after(message.parent):  # another branch was chosen meanwhile
-                self._load(message.conversation)
-                return
-            self.branch.append(message)
-            self._view.transcript.add(entry_of(message))
-        self._view.show_empty(False)
-        self._view.transcript.stream(live.asked.reply.id, "")
-        self.branch_changed.emit()
-
-    def _cut_after(self, key: int | None) -> bool:
-        """None: everything goes. False where there is no such message."""
-        keys = self._keys()
-        if key is not None and key not in keys:
-            return False
-        rest = keys[0 if key is None else keys.index(key) + 1 :]
-        if rest:
-            self._remove_from(rest[0])
-        return True
-
-    def _keys(self) -> list[int]:
-        return [message.id for message in self.branch]
-
-    def _remove_from(self, key: int) -> None:
-        del self.branch[self._keys().index(key) :]
-        self._view.transcript.remove_from(key)
+        if self._branch.take_in(live.asked):
+            self.branch_changed.emit()
+        else:  # another branch was chosen meanwhile
+            self._load(live.asked.question.conversation)
 
     def _grew(self, live: Live, text: str, first: bool) -> None:
         if first:
             self.began.emit()
-        if self._shows(live) and live.reply in self._keys():
+        if self._shows(live) and live.reply in self._branch.keys:
             assert live.reply is not None
             self._view.transcript.stream(live.reply, text)
             if first:
@@ -371,9 +350,7 @@ class ConversationCare(QObject):
         self._view.show_progress(None)
         if answer is None:
             self._take_back(live)
-        elif answer.reply.id in self._keys():
-            self.branch[self._keys().index(answer.reply.id)] = answer.reply
-            self._view.transcript.finish(answer.reply.id, answer.reply.text, note_of(answer.reply))
+        elif self._branch.finish(answer.reply):
             announce(self._view.transcript, _("The reply has ended."))
         self._view.transcript.refresh_actions()
         self.faulted.emit(fault, answer is not None)
@@ -381,15 +358,16 @@ class ConversationCare(QObject):
 
     def _take_back(self, live: Live) -> None:
         """The question is not stored: it stands in the composer again."""
-        if not live.question:
+        if not live.question:  # the reply is withdrawn
+            if live.asked is not None and live.reply in self._branch.keys:
+                self.withdrawn.emit(live.replaces or live.asked.question.id)
             return
         if live.edits is not None:
             self._drafts.note(Edit(live.edits), live.question)
             self.edit_returned.emit(live.edits)
             return
-        if live.asked is not None and live.asked.question.id in self._keys():
-            self._remove_from(live.asked.question.id)
-            self._view.show_empty(not self.branch)
+        if live.asked is not None and live.asked.question.id in self._branch.keys:
+            self._branch.take_out(live.asked.question.id)
             self.list_changed.emit()
         self._set_composer(joined(live.question, self._composer.text()))
         self.save_draft()
@@ -406,7 +384,7 @@ class ConversationCare(QObject):
         elif taken_back:
             self._drafts.note(number, joined(live.question, self._drafts.text(number, "")))
         if number is not None and number == self._opening:
-            self._load(number, self._wanted)  # what is being read may be older
+            self._load(number, *self._wanted)  # what is being read may be older
         elif fault is not None and (taken_back or self._chat is not None):
             title = self._sidebar.model.title_of(number)
             words = _("{title}: {what}").format(title=title, what=word_fault(fault).what)
@@ -420,7 +398,7 @@ class ConversationCare(QObject):
 
     # --- showing -------------------------------------------------------------------------------
 
-    def _load(self, number: int, message: int | None = None) -> None:
+    def _load(self, number: int, message: int | None = None, words: Sequence[str] = ()) -> None:
         """Read a conversation, then show it."""
         chat = self._chat
         if chat is None:
@@ -428,7 +406,7 @@ class ConversationCare(QObject):
         if self._opening is None and self._shown:
             self._set_composer("")
         self._opened_before += 1
-        self._opening, self._wanted, nth = number, message, self._opened_before
+        self._opening, self._wanted, nth = number, (message, words), self._opened_before
         self._sidebar.mark(number)
         self.number_changed.emit(number)
         self.busy_changed.emit()
@@ -441,8 +419,9 @@ class ConversationCare(QObject):
         def show(found: tuple[Conversation, list[StoredMessage]]) -> None:
             if nth == self._opened_before:
                 self._opened(*found)
-                if message is not None and message in self._keys():
+                if message is not None and message in self._branch.keys:
                     self._view.transcript.restore_view(message, -ABOVE)
+                self._view.transcript.mark_words(words, message)
 
         def failed(fault: DesktopLlmError) -> None:
             if nth == self._opened_before:
@@ -466,7 +445,7 @@ class ConversationCare(QObject):
         self.save_draft()
         if live is not None:
             self._show_progress(live)
-            if live.asked is not None and live.reply in self._keys():
+            if live.asked is not None and live.reply in self._branch.keys:
                 self._bring_in(live)
 
     def _with_live(self, branch: list[StoredMessage]) -> list[StoredMessage]:
@@ -481,13 +460,10 @@ class ConversationCare(QObject):
 
     def show_branch(self, branch: list[StoredMessage], at: int | None = None) -> None:
         """Another branch of the same conversation; `at`: the message that is to be seen."""
-        self.branch = self._with_live(branch)
-        transcript = self._view.transcript
-        transcript.change_entries([entry_of(message) for message in self.branch], at)
-        self._view.show_empty(not branch)
+        self._branch.change(self._with_live(branch), at)
         live = self.live
-        if live is not None and live.reply is not None and live.reply in self._keys():
-            transcript.stream(live.reply, "")
+        if live is not None and live.reply is not None and live.reply in self._branch.keys:
+            self._view.transcript.stream(live.reply, "")
         self.branch_changed.emit()
         self.busy_changed.emit()
 
@@ -498,12 +474,11 @@ class ConversationCare(QObject):
     def _show(
         self, number: int | None, title: str, model: str, branch: list[StoredMessage]
     ) -> None:
-        self._number, self.model, self.branch = number, model, branch
+        self._number, self.model = number, model
         self._waiting = self._opening = None
         self._shown = self._chat is not None
         self._show_title(title)
-        self._view.transcript.show_entries([entry_of(message) for message in branch])
-        self._view.show_empty(not branch)
+        self._branch.show(branch)
         self._view.show_progress(None)
         self._sidebar.mark(number)
         if self._shown:

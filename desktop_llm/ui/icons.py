@@ -64,6 +64,7 @@ class _Glyph(QIconEngine):
         return _Glyph(self._character, self._role)
 
 
+@cache  # never collected: an engine written in Python must not go in the middle of a collection
 def icon(name: str, role: Role = Role.ButtonText) -> QIcon:
     """An icon by its Phosphor name, e.g. `gear`. Raises KeyError for an unknown one."""
     return QIcon(_Glyph(_character(name), role))

@@ -1,23 +1,24 @@
 """The list of conversations: kept up to date, searched, renamed in, deleted from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop_llm.core.conversations import BinEntry, Conversation
+from desktop_llm.core.conversations import BinEntry, Listing
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.pages.sidebar import Sidebar
 from desktop_llm.ui.widgets.toasts import Toasts
-from desktop_llm.words import _
+from desktop_llm.words import _, counted
 
 if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
 
 
 class ListCare(QObject):
-    listed = Signal(list)  # the `Conversation`s, newest first
+    listed = Signal(object)  # the `Listing`
     deleted = Signal(int, object)  # the one that went, and its neighbour or None
     restored = Signal(int, object)  # conversation, and the message that is back or None
     failed = Signal(object)  # a fault
@@ -51,42 +52,52 @@ class ListCare(QObject):
         self._asked_for += 1
         nth = self._asked_for
 
-        def show(rows: list[Conversation]) -> None:
+        def show(listing: Listing) -> None:
             if nth > self._came and self._chat() is chat:
                 self._came = nth
-                self.show(rows)
+                self.show(listing)
 
-        self._bridge.run(chat.conversations, show, self._fail)
+        self._bridge.run(chat.organiser.listing, show, self._fail)
 
-    def show(self, rows: list[Conversation]) -> None:
-        self._sidebar.show_conversations(rows, self._current())
-        self.listed.emit(rows)
+    def show(self, listing: Listing) -> None:
+        self._sidebar.show_listing(listing, self._current())
+        self.listed.emit(listing)
 
-    def delete(self, number: int) -> None:
-        """Put aside at once; a notice offers the way back."""
-        if (chat := self._chat()) is None:
+    def delete(self, numbers: Sequence[int]) -> None:
+        """Put aside at once, all or none; a notice offers the way back."""
+        if (chat := self._chat()) is None or not numbers:
             return
-        title = self._sidebar.model.title_of(number)
-        numbers = [row.id for row in self._sidebar.model.conversations()]
-        at = numbers.index(number) if number in numbers else 0
-        near = [*numbers[at:], *reversed(numbers[:at])]
-        self._going.add(number)
+        numbers, open_one = list(numbers), self._current()
+        title = self._sidebar.model.title_of(numbers[0])
+        near = self._near(numbers[0] if open_one not in numbers else open_one)
+        self._going.update(numbers)
 
         def gone(_nothing: object) -> None:
             if self._chat() is not chat:
                 return  # another database
             left = [other for other in near if other not in self._going]
-            self.deleted.emit(number, left[0] if left else None)
+            for number in numbers:
+                self.deleted.emit(number, left[0] if left else None)
             self.refresh()
             self._sidebar.search_again()
             words = _("“{title}” is deleted.").format(title=title)
-            self._toasts.show(words, _("Undo"), lambda: self._restore(number))
+            if len(numbers) > 1:
+                words = counted("{number} conversation is deleted.",
+                                "{number} conversations are deleted.", len(numbers))  # fmt: skip
+            shown = open_one if open_one in numbers else numbers[0]
+            self._toasts.show(words, _("Undo"), lambda: self._restore(numbers, shown))
 
         def failed(fault: DesktopLlmError) -> None:
-            self._going.discard(number)
+            self._going.difference_update(numbers)
             self._fail(fault)
 
-        self._bridge.write(lambda: chat.bin.put(number), gone, failed)
+        self._bridge.write(lambda: _put(chat, numbers), gone, failed)
+
+    def _near(self, number: int | None) -> list[int]:
+        """All that are listed: those below it first, then those above."""
+        numbers = [row.id for row in self._sidebar.model.conversations()]
+        at = numbers.index(number) if number in numbers else 0
+        return [*numbers[at:], *reversed(numbers[:at])]
 
     def restore_last(self) -> None:
         """The conversation or the messages deleted last, also before this start."""
@@ -101,11 +112,19 @@ class ListCare(QObject):
 
         self._bridge.write(chat.bin.restore_last, back, self._fail)
 
-    def _restore(self, number: int) -> None:
-        if (chat := self._chat()) is not None:
-            self._bridge.write(
-                lambda: chat.bin.take_out(number), lambda _nothing: self.back(number), self._fail
-            )
+    def _restore(self, numbers: Sequence[int], shown: int) -> None:
+        if (chat := self._chat()) is None:
+            return
+
+        def work() -> None:
+            for number in numbers:
+                chat.bin.take_out(number)
+
+        def back(_nothing: object) -> None:
+            self.came_back(numbers)
+            self.restored.emit(shown, None)
+
+        self._bridge.write(work, back, self._fail)
 
     def back(self, number: int, message: int | None = None) -> None:
         """It was restored, and is to be shown."""
@@ -134,3 +153,17 @@ class ListCare(QObject):
 
     def _fail(self, fault: DesktopLlmError) -> None:
         self.failed.emit(fault)
+
+
+def _put(chat: "ChatService", numbers: Sequence[int]) -> None:
+    """Into the bin, all or none."""
+    done: list[int] = []
+    try:
+        for number in numbers:
+            chat.bin.put(number)
+            done.append(number)
+    except DesktopLlmError:
+        for number in done:
+            with suppress(DesktopLlmError):
+                chat.bin.take_out(number)
+        raise

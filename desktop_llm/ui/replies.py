@@ -14,7 +14,7 @@ from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
-from desktop_llm.core.replies import Answered, Asked, ChatEvent, ReplyTask
+from desktop_llm.core.replies import Answered, Asked, ChatEvent, ReplyTask, Summarising
 from desktop_llm.ui.bridge import Bridge
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Live:
     asked: Asked | None = None  # the question is kept
     text: str = ""  # so far
     begun: bool = False  # something of it was made
-    progress: LoadProgress | PromptProgress | None = None
+    progress: LoadProgress | Summarising | PromptProgress | None = None
     drain: Callable[[], None] = lambda: None
 
     @property

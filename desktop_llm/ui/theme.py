@@ -31,6 +31,7 @@ class Tokens:
     on_accent: str
     danger: str
     selection: str
+    mark: str  # behind words that were searched for
     code: str
     syntax_keyword: str
     syntax_string: str
@@ -120,6 +121,7 @@ QPushButton:disabled, QPushButton[primary="true"]:disabled { color: $muted; back
 QPushButton#model { border-color: transparent; background: transparent; }
 QPushButton#model:hover { background: $hover; }
 QPushButton#model:focus { border-color: $accent; }
+QPushButton[answer="true"] { text-align: left; padding-left: 12px; }
 QPushButton#chip { border-radius: ${chip}px; padding: 3px 14px; }
 QToolButton { border: 2px solid transparent; border-radius: 6px; padding: 2px; }
 QToolButton:hover { background: $hover; }
@@ -171,6 +173,15 @@ QFrame#card { background: $tint; border: none; border-radius: 10px; }
 QFrame#fault, QFrame#question { background: $tint; border: 1px solid $danger;
   border-radius: 10px; }
 QFrame#toast { background: $surface; border: 1px solid $border; border-radius: 10px; }
+QListView#completions { background: $surface; border: 1px solid $border; }
+QFrame#tag { background: $tint; border: 1px solid transparent; border-radius: ${pill}px; }
+QFrame#tag[some="true"] { background: transparent; border: 1px dashed $muted; }
+QFrame#tag QPushButton { border: 1px solid transparent; background: transparent; min-height: 0;
+  padding: 2px 2px 2px 8px; }
+QFrame#tag QPushButton:hover { text-decoration: underline; }
+QFrame#tag QPushButton:focus, QFrame#tag QToolButton:focus { border: 1px solid $accent;
+  border-radius: ${pill}px; }
+QFrame#tag QToolButton { border-radius: ${pill}px; }
 QFrame#picker { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QStatusBar { border-top: 1px solid $border; color: $muted; }
 QStatusBar::item { border: none; }
@@ -190,6 +201,7 @@ QSplitter::handle { background: $border; }
 def _style_sheet(tokens: Tokens, font_size: int) -> str:
     colours = {name: getattr(tokens, name) for name in Tokens.__slots__}
     ratio = font_size / BASE_SIZE
-    sizes = {"small": 12, "section": 15, "heading": 20, "title": 26, "control": 20, "chip": 14}
+    sizes = {"small": 12, "section": 15, "heading": 20, "title": 26, "control": 20, "chip": 14,
+             "pill": 12}  # fmt: skip
     scaled = {name: round(size * ratio) for name, size in sizes.items()}
     return _STYLE.substitute(colours, **scaled)

@@ -24,7 +24,7 @@ from desktop_llm.ui.actions import Actions, BeforeText, Command, shortcut_text
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import icon
-from desktop_llm.ui.pages.chat import ChatPage
+from desktop_llm.ui.pages.chat import BRANCHES, CONTEXT, ChatPage
 from desktop_llm.ui.rail import Rail
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.status_line import StatusLine
@@ -59,6 +59,10 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.NEW: ChatPage.new_conversation,
     Command.SEARCH: ChatPage.search,
     Command.RENAME: ChatPage.rename,
+    Command.PIN: lambda chat: chat.keep(chat.organise.pin),
+    Command.MOVE_TO_FOLDER: lambda chat: chat.keep(chat.organise.choose_folder),
+    Command.TAGS: lambda chat: chat.keep(chat.organise.edit_tags),
+    Command.NEW_FOLDER: lambda chat: chat.sidebar.name_folder(),
     Command.DELETE: ChatPage.delete,
     Command.RESTORE: lambda chat: chat.list.restore_last(),
     Command.PREVIOUS: lambda chat: chat.step(-1),
@@ -70,7 +74,8 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.EARLIER_VERSION: lambda chat: chat.step_version(-1),
     Command.LATER_VERSION: lambda chat: chat.step_version(1),
     Command.FORK: ChatPage.fork,
-    Command.BRANCHES: ChatPage.toggle_branches,
+    Command.BRANCHES: lambda chat: chat.toggle_side(BRANCHES),
+    Command.CONTEXT: lambda chat: chat.toggle_side(CONTEXT),
     Command.COPY_REPLY: ChatPage.copy_reply,
     Command.NEWEST: _go_to_newest,
     Command.LIST: ChatPage.toggle_list,
@@ -248,8 +253,9 @@ class Workspace(QWidget):
             self.show_page(Page.CHAT)
         elif not self.chat.view.fault.isHidden():
             self.chat.view.fault.dismiss()
-        elif self.chat.sidebar.search.text():
+        elif self.chat.sidebar.search.text() or self.chat.view.transcript.marked_words:
             self.chat.sidebar.search.clear()
+            self.chat.view.transcript.mark_words(())
             self.chat.composer.setFocus()
         else:
             self.chat.stop()

@@ -110,6 +110,13 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The chat template of this model could not be used ({reason})."),
         _("A general one was used instead; replies may be worse."),
     ),
+    FaultCode.CONTEXT_OVERFLOW: lambda: (
+        _(
+            "The conversation does not fit any more: {tokens} tokens, and the model can look at "
+            "{context}, with room for a reply."
+        ),
+        _("Choose what of it the model is to see."),
+    ),
     FaultCode.PROMPT_TOO_LONG: lambda: (
         _("The text is too long for the model: {tokens} tokens, and {context} fit."),
         _("Shorten it, start a new conversation, or set a longer context in the settings."),

@@ -6,6 +6,7 @@ Each `Generate` takes the next step; when they run out, replies are ordinary aga
 with `--state` counts the steps taken, so that a script goes on across restarts.
 
     reply            the words of the question, one a token
+    first            the words of the first message, one a token
     stall            two words, then nothing until it is cancelled or the pipe closes
     stuck            two words, then nothing whatever happens, as within a call into C
     die:SIGNAL       two words, then the signal, e.g. die:9, die:11
@@ -43,6 +44,9 @@ from desktop_llm.core.engine import (
     LoadModel,
     LoadProgress,
     ModelReady,
+    PromptPiece,
+    RenderedPrompt,
+    RenderPrompt,
     Request,
     Status,
     TextDelta,
@@ -82,6 +86,7 @@ class FakeWorker:
         self._cancelled = threading.Event()
         self._model: LoadedModel | None = None
         self._loads = 0
+        self._used = 0  # of the context
         self.hangs_at_load = 0
 
     def run(self, dies_loading: int, protocol: int) -> None:
@@ -127,10 +132,14 @@ class FakeWorker:
         elif isinstance(request, Generate):
             self._generate(number, request)
         elif isinstance(request, CountTokens):
-            words = sum(len(message.text.split()) for message in request.messages)
-            self._send(number, TokenCount(words, 4096))
+            parts = tuple(len(message.text.split()) for message in request.messages)
+            context = self._model.context_length if self._model else 4096
+            self._send(number, TokenCount(sum(parts), context, parts))
+        elif isinstance(request, RenderPrompt):
+            pieces = tuple(PromptPiece(message.text, True) for message in request.messages)
+            self._send(number, RenderedPrompt(pieces, len(pieces)))
         elif isinstance(request, GetStatus):
-            self._send(number, Status(self._model, 0, 1, 0))
+            self._send(number, Status(self._model, 0, 1, self._used))
         else:
             self._model = None
             self._send(number, Unloaded(idle=False))
@@ -155,10 +164,10 @@ class FakeWorker:
             return
         if name == "replace":
             os._exit(EXIT_REPLACE)
-        words = request.request.messages[-1].text.split()
+        words = request.request.messages[0 if name == "first" else -1].text.split()
         if name == "deaf":
             self._cancelled.wait()
-        shown = words if name in ("reply", "fallback") else words[:2]
+        shown = words if name in ("reply", "first", "fallback") else words[:2]
         for word in shown:
             self._send(number, TextDelta(word + " ", 1))
         if name == "stall":
@@ -175,6 +184,7 @@ class FakeWorker:
             self._writer.flush()
             self._cancelled.wait()
         reason = FinishReason.CANCELLED if self._cancelled.is_set() else FinishReason.STOP
+        self._used = len(words) + len(shown)
         stats = GenerationStats(
             prompt_tokens=len(words),
             reused_tokens=0,
@@ -183,7 +193,7 @@ class FakeWorker:
             completion_seconds=1e-3 * len(shown),
             seed=0,
             threads=1,
-            context_used=len(words) + len(shown),
+            context_used=self._used,
         )
         fault = "it drops the question" if name == "fallback" else ""
         self._send(number, Finished(reason, stats, fault))

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import hashlib
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from desktop_llm.core.models import LoadedModel, LoadOptions
 
 logger = logging.getLogger(__name__)
 
+HASHED_BYTES = 4 * 1024 * 1024  # of a model file: its header, or most of a large one's
 DECODE_OK, DECODE_NO_SLOT, DECODE_ABORTED = 0, 1, 2
 
 
@@ -229,6 +231,41 @@ class LlamaModel:
             llama.llama_memory_clear(self._memory, True)
             return True
         return bool(llama.llama_memory_seq_rm(self._memory, 0, length, -1))
+
+    # --- the state of the sequence -------------------------------------------------------------
+
+    def sequence_bytes(self) -> int:
+        return int(llama.llama_state_seq_get_size(self.context, 0))
+
+    def save_sequence(self) -> bytearray:
+        data = bytearray(self.sequence_bytes())
+        buffer = (ctypes.c_uint8 * len(data)).from_buffer(data)
+        written = llama.llama_state_seq_get_data(self.context, buffer, len(data), 0)
+        del buffer  # or it could not be shortened
+        del data[written:]
+        return data
+
+    def load_sequence(self, data: bytearray) -> bool:
+        """In the place of what lies there; False, with an empty context, where it is refused."""
+        self.cut(0)
+        buffer = (ctypes.c_uint8 * len(data)).from_buffer(data)
+        if llama.llama_state_seq_set_data(self.context, buffer, len(data), 0) == len(data):
+            return True
+        self.cut(0)
+        return False
+
+    def fingerprint(self, options: LoadOptions) -> str:
+        """Another one for whatever makes a state of the KV cache another: file, parameters, build.
+
+        The file by its header, size and time: hashing gigabytes would take longer than it saves.
+        """
+        with self.path.open("rb") as file:
+            head = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
+        parts = [
+            head, *self._file[2:], self.context_length, options.batch_size, options.gpu_layers,
+            llama.llama_print_system_info().decode("utf-8", "replace"), runtime_version(),
+        ]  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def runtime_version() -> str:

@@ -20,15 +20,17 @@ from desktop_llm.core.engine import (
     CountTokens,
     Event,
     Failed,
+    ForgetState,
     Generate,
     GetStatus,
     Hello,
     LoadModel,
     LoadProgress,
     ModelReady,
+    RenderPrompt,
     Request,
+    StateForgotten,
     Status,
-    TokenCount,
     Unloaded,
     UnloadModel,
 )
@@ -43,6 +45,7 @@ from desktop_llm.worker.session import Session
 
 logger = logging.getLogger(__name__)
 
+STATES_AFTER = 1.5  # seconds of quiet before states are saved
 EXIT_GRACE = 1.0  # seconds the owning thread gets to stop once the pipe has closed
 
 
@@ -62,6 +65,7 @@ class Worker:
         self._session: Session | None = None
         self._idle_seconds = 0
         self._used = time.monotonic()  # the model, last
+        self._unsaved = False  # a state of a conversation may be new
 
     def run(self) -> None:
         native_log.install(muted=self._abort.is_set)
@@ -69,21 +73,34 @@ class Worker:
         threading.Thread(target=self._read, name="frames", daemon=True).start()
         while True:
             try:
-                item = self._queue.get(timeout=self._until_idle())
+                item = self._queue.get(timeout=self._until_next())
             except queue.Empty:
-                self._unload()
-                self._send(0, Unloaded(idle=True))
+                self._pass_the_time()
                 continue
             if item is None:
                 break
             self._serve(*item)
         self._unload()
 
-    def _until_idle(self) -> float | None:
-        """Seconds until the model is unloaded unless it is used; None: never."""
-        if self._session is None or not self._idle_seconds:
+    def _until_next(self) -> float | None:
+        """Seconds until there is something to do where nobody asks for anything; None: never."""
+        if self._session is None:
             return None
-        return max(0.0, self._used + self._idle_seconds - time.monotonic())
+        waits = [STATES_AFTER] if self._unsaved else []
+        waits += [self._idle_seconds] if self._idle_seconds else []
+        return max(0.0, self._used + min(waits) - time.monotonic()) if waits else None
+
+    def _pass_the_time(self) -> None:
+        """Save the states of conversations; later unload the model."""
+        idle = time.monotonic() - self._used
+        if self._unsaved and self._session is not None and self._session.sound:
+            self._session.save_states(lambda: not self._queue.empty())
+            self._unsaved = not self._queue.empty()
+        elif self._idle_seconds and idle >= self._idle_seconds:
+            self._unload()
+            self._send(0, Unloaded(idle=True))
+        else:
+            self._unsaved = False
 
     # --- the reading thread --------------------------------------------------------------------
 
@@ -151,12 +168,20 @@ class Worker:
             self._send(0, Unloaded(idle=True))
             session = None
         if session is None:
+            if isinstance(request, ForgetState):
+                return StateForgotten()  # nothing is in memory
             raise EnvironmentFault(FaultCode.NO_MODEL)
         try:
             if isinstance(request, Generate):
+                self._unsaved = True
                 return session.generate(request.request, lambda event: self._send(number, event))
+            if isinstance(request, ForgetState):
+                session.forget_state(request.conversation)
+                return StateForgotten()
+            if isinstance(request, RenderPrompt):
+                return session.render(request.messages)
             assert isinstance(request, CountTokens)
-            return TokenCount(*session.count(request.messages))
+            return session.count(request.messages)
         finally:
             self._used = time.monotonic()
 
@@ -180,6 +205,7 @@ class Worker:
                 progress,
                 logger.warning,
                 CallGuard(self._give_up),
+                request.states,
             )
         except LoadCancelledError:
             return Unloaded(idle=False)

@@ -9,11 +9,19 @@ from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from desktop_llm.core.engine import Event, Finished, PromptProgress, TextDelta
+from desktop_llm.core.engine import (
+    Event,
+    Finished,
+    PromptPiece,
+    PromptProgress,
+    RenderedPrompt,
+    TextDelta,
+    TokenCount,
+)
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
-from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.worker.cores import (
     FreeCores,
     ThreadController,
@@ -21,6 +29,7 @@ from desktop_llm.worker.cores import (
     usable_cores,
 )
 from desktop_llm.worker.guard import CallGuard
+from desktop_llm.worker.kv_states import KvStates, common_prefix
 from desktop_llm.worker.llama import (
     DECODE_ABORTED,
     DECODE_NO_SLOT,
@@ -32,7 +41,6 @@ from desktop_llm.worker.sampling import Sampler
 from desktop_llm.worker.stops import StopScanner
 from desktop_llm.worker.template import (
     PROSE_STOPS,
-    Piece,
     TemplateError,
     TemplateRenderer,
     fallback_pieces,
@@ -41,6 +49,8 @@ from desktop_llm.worker.template import (
 SHOWN_FROM = 128  # tokens of a prompt; shorter ones are read before anybody could look
 SLOW_STEP = 2.0  # seconds for one step of a prompt
 LEAST_STEP = 64  # tokens
+SPEED_TOKENS = 128  # of a prompt, that tell how fast it is read
+COUNTED = 2048  # texts of which the tokens are remembered
 EMIT_SECONDS = 0.05  # text is gathered for at most this long, except the first of a reply
 
 Emit = Callable[[Event], None]
@@ -67,6 +77,7 @@ class Session:
         on_progress: Callable[[float], bool],
         warn: Callable[[str], None],
         guard: CallGuard,
+        states: StateCache | None = None,
     ) -> None:
         self._abort = abort
         self._warn = warn
@@ -76,6 +87,10 @@ class Session:
         threads = options.threads or self._controller.threads
         self._model = LlamaModel(path, options, threads, abort, on_progress)
         self._cached: list[int] = []  # tokens in the context, in order
+        self._conversation = ""  # whose they are; empty: nobody's
+        cache = states or StateCache()
+        self._states = KvStates(self._model, cache, self._model.fingerprint(options))
+        self._counted: dict[str, int] = {}  # tokens of texts, the last used last
         self._chatml = self._model.knows_special("<|im_start|>")
         self._template_fault = ""  # why the fallback is in use for good
         self._renderer = self._make_renderer()
@@ -116,11 +131,40 @@ class Session:
     def close(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
+        if self.sound:
+            self.save_states(lambda: False)
         self._model.free()
+
+    # --- states of conversations ---------------------------------------------------------------
+
+    def save_states(self, waits: Callable[[], bool]) -> None:
+        """Write what is not on disk yet; `waits` tells that there is something better to do."""
+        self._states.save(self._conversation, self._cached, waits)
+
+    def forget_state(self, conversation: str) -> None:
+        self._states.forget(conversation)
+        if conversation == self._conversation:
+            self._forget()
+            self._conversation = ""
+
+    def _turn_to(self, conversation: str, prompt: list[int]) -> None:
+        """What lies in the context is kept; the state of another conversation takes its place
+        where more of the prompt is in it.
+        """
+        if conversation == self._conversation and self._cached:
+            return
+        if self._conversation:
+            self._states.put(self._conversation, self._cached)
+        self._conversation = conversation
+        if conversation:
+            least = common_prefix(self._cached, prompt)
+            taken = self._states.take(conversation, prompt, least)
+            if taken is not None:
+                self._cached = taken
 
     # --- prompts -------------------------------------------------------------------------------
 
-    def _pieces(self, messages: tuple[Message, ...]) -> tuple[list[Piece], str]:
+    def _pieces(self, messages: tuple[Message, ...]) -> tuple[list[PromptPiece], str]:
         """Prompt pieces, and why they are not the template's."""
         fault = self._template_fault
         if self._renderer is not None:
@@ -143,17 +187,35 @@ class Session:
         """
         begun = messages[-1:] if continues else ()
         pieces, fault = self._pieces(messages[: len(messages) - len(begun)])
-        pieces += [Piece(message.text, True) for message in begun]
+        pieces += [PromptPiece(message.text, True) for message in begun]
+        return self._tokens_of(pieces), fault
+
+    def _tokens_of(self, pieces: list[PromptPiece]) -> list[int]:
         tokens: list[int] = []
         for piece in pieces:
             tokens += self._model.tokenize(piece.text, special=not piece.is_content)
         if self._model.adds_bos and tokens[:1] != [self._model.bos]:
             tokens.insert(0, self._model.bos)
-        return tokens, fault
+        return tokens
 
-    def count(self, messages: tuple[Message, ...]) -> tuple[int, int]:
-        """Tokens of the prompt, and the context's length."""
-        return len(self._prompt(messages)[0]), self._model.context_length
+    def count(self, messages: tuple[Message, ...]) -> TokenCount:
+        """Tokens of the prompt, and of each message's own words."""
+        parts = tuple(self._count_words(message.text) for message in messages)
+        return TokenCount(len(self._prompt(messages)[0]), self._model.context_length, parts)
+
+    def _count_words(self, text: str) -> int:
+        """Counted once: a conversation is counted anew for every word that is typed."""
+        count = self._counted.pop(text, None)
+        if count is None:
+            count = len(self._model.tokenize(text, special=False))
+        self._counted[text] = count  # the last one used
+        while len(self._counted) > COUNTED:
+            self._counted.pop(next(iter(self._counted)))
+        return count
+
+    def render(self, messages: tuple[Message, ...]) -> RenderedPrompt:
+        pieces, fault = self._pieces(messages)
+        return RenderedPrompt(tuple(pieces), len(self._tokens_of(pieces)), fault)
 
     # --- generation ----------------------------------------------------------------------------
 
@@ -194,10 +256,13 @@ class Session:
         sampler = Sampler(model.vocab, model.context_length, request.sampling, seed, self._guard)
         with contextlib.closing(sampler):
             started = time.perf_counter()
-            reused = 0 if request.reproducible else self._common_prefix(prompt)
+            self._turn_to(request.conversation, prompt)
+            reused = 0 if request.reproducible else common_prefix(self._cached, prompt[:-1])
             reused = self._keep(prompt, reused)
             complete = self._prefill(prompt, reused, request.reproducible, emit)
             prefilled = time.perf_counter()
+            if len(prompt) - reused >= SPEED_TOKENS:
+                self._states.prompt_speed = (len(prompt) - reused) / (prefilled - started)
             if complete:
                 reason, made = self._decode(request, stops, sampler, emit)
             else:
@@ -213,15 +278,6 @@ class Session:
             threads=model.threads,
             context_used=len(self._cached),
         )
-
-    def _common_prefix(self, prompt: list[int]) -> int:
-        """Tokens of the prompt already in the context; at least one is left to evaluate."""
-        length = 0
-        for cached, wanted in zip(self._cached, prompt[:-1], strict=False):
-            if cached != wanted:
-                break
-            length += 1
-        return length
 
     def _keep(self, prompt: list[int], reused: int) -> int:
         """Cut the context after `reused` tokens of the prompt. Returns how many it kept."""

@@ -13,20 +13,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from desktop_llm.core.engine import PromptPiece
 from desktop_llm.core.messages import Message, Role
 
 TIME_LIMIT = 2.0  # seconds for one rendering
 START_LIMIT = 20.0  # more for a child that has to start first, on a busy computer
 COMMAND = (sys.executable, "-P", "-m", "desktop_llm.worker.template_child")
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    text: str
-    is_content: bool
 
 
 class TemplateError(Exception):
@@ -60,7 +54,7 @@ class TemplateRenderer:
             encoding="utf-8",
         )
 
-    def pieces(self, messages: tuple[Message, ...]) -> list[Piece]:
+    def pieces(self, messages: tuple[Message, ...]) -> list[PromptPiece]:
         """Prompt pieces in order. Raises TemplateError.
 
         A template that refuses these turns is tried once more with simpler ones: some know no
@@ -86,7 +80,7 @@ class TemplateRenderer:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def _pieces(self, messages: tuple[Message, ...]) -> list[Piece]:
+    def _pieces(self, messages: tuple[Message, ...]) -> list[PromptPiece]:
         nonce = "".join(secrets.choice("123456789") for _ in range(16))  # survives a change of case
         marks = [f"{nonce}{at:06}" for at in range(len(messages))]
         shown = [
@@ -143,17 +137,17 @@ class TemplateRenderer:
         return answer
 
 
-def _split(text: str, marks: Sequence[str], messages: tuple[Message, ...]) -> list[Piece]:
+def _split(text: str, marks: Sequence[str], messages: tuple[Message, ...]) -> list[PromptPiece]:
     """Cut rendered text at the placeholders. Raises TemplateError where a turn was dropped."""
     if not marks:
-        return [Piece(text, False)] if text else []
+        return [PromptPiece(text, False)] if text else []
     contents = dict(zip(marks, messages, strict=True))
     parts = re.split(f"({'|'.join(marks)})", text)
     for mark, message in contents.items():
         if mark not in parts:
             raise TemplateError(f"it drops a message of the {message.role.value}")
     pieces = [
-        Piece(contents[part].text, True) if part in contents else Piece(part, False)
+        PromptPiece(contents[part].text, True) if part in contents else PromptPiece(part, False)
         for part in parts
     ]
     return [piece for piece in pieces if piece.text]
@@ -170,19 +164,23 @@ def _simpler(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def fallback_pieces(messages: tuple[Message, ...], chatml: bool) -> list[Piece]:
+def fallback_pieces(messages: tuple[Message, ...], chatml: bool) -> list[PromptPiece]:
     """Prompt for a model without a usable template: ChatML if it knows its tokens, else prose.
 
     The prose is plain text for any model; `PROSE_STOPS` keep it from going on for the person.
     """
-    pieces: list[Piece] = []
+    pieces: list[PromptPiece] = []
     for message in messages:
         if chatml:
             head, tail = f"<|im_start|>{message.role.value}\n", "<|im_end|>\n"
         else:
             head, tail = f"{_PROSE[message.role]}: ", "\n\n"
-        pieces += [Piece(head, False), Piece(message.text, True), Piece(tail, False)]
-    pieces.append(Piece("<|im_start|>assistant\n" if chatml else "Assistant:", False))
+        pieces += [
+            PromptPiece(head, False),
+            PromptPiece(message.text, True),
+            PromptPiece(tail, False),
+        ]
+    pieces.append(PromptPiece("<|im_start|>assistant\n" if chatml else "Assistant:", False))
     return [piece for piece in pieces if piece.text]
 
 

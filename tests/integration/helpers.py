@@ -1,5 +1,7 @@
 """What the tests of the real worker share."""
 
+import time
+
 from desktop_llm.core.engine import Finished, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.generation import GenerationRequest, Sampling
@@ -30,6 +32,14 @@ def reply(engine: EngineClient, request: GenerationRequest) -> tuple[str, Finish
 
 def said(engine: EngineClient, request: GenerationRequest) -> str:
     return reply(engine, request)[0]
+
+
+def wait_until(condition, seconds: float = 20) -> None:
+    """Until another process has done its work."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def fault_of(task, timeout: float = 60) -> DesktopLlmError:

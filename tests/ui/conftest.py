@@ -44,7 +44,7 @@ def make_program(qtbot, tmp_path):
         folders = Folders(tmp_path / "data", tmp_path / "cache")
         folders.ensure()
         if not folders.settings_file.exists():
-            given = {"first_run_done": True, "language": "en", **settings}
+            given = {"first_run_done": True, "language": "en", "write_titles": False, **settings}
             lines = [f"{name} = {_toml(value)}" for name, value in given.items()]
             folders.settings_file.write_text("\n".join(lines), encoding="utf-8")
         file = SettingsFile(folders.settings_file)

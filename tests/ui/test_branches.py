@@ -312,3 +312,48 @@ def test_another_model_can_reply_and_each_reply_says_which(qtbot, page):
     assert "no such model" in page.view.transcript._column[1].note
     assert not page.view.fault.isHidden()
     assert page.shown.branch[1].role is Role.ASSISTANT
+
+
+def test_a_hit_in_another_branch_opens_there_with_its_words_marked(qtbot, page, filled):
+    program, question = page.program, page.shown.branch[0]
+    editor = edit(page, question.id, "Say hello.")
+    editor._confirm.click()
+    ended(qtbot, program)
+    page.open(filled[1])
+    shown(qtbot, program, filled[1])
+    page.sidebar.search.setText("light scatters")
+    qtbot.waitUntil(lambda: page.sidebar._hits.rowCount() == 1)
+    page.sidebar._open_first()
+    shown(qtbot, program, filled[0])
+    qtbot.waitUntil(lambda: page.view.transcript.marked_words == ("light", "scatters"))
+    assert texts(page)[-1] == "Blue light scatters."
+    transcript = page.view.transcript
+    assert len(transcript._drawn_over(1)) == 2
+    page.open(filled[1])
+    shown(qtbot, program, filled[1])
+    assert transcript.marked_words == ()
+
+
+def test_the_first_marked_word_of_a_long_message_is_seen(qtbot, make_program, filled):
+    program = make_program()
+    page = shown(qtbot, program, filled[-1])
+    program.window.show()
+    number = page.conversation
+    text = "\n\n".join(f"Paragraph {at}." for at in range(200)) + "\n\nA needle.\n\nAnd on."
+    program.services.chat.edit_reply(page.shown.branch[-1], text)
+    page.open(filled[0])
+    shown(qtbot, program, filled[0])
+    page.sidebar.search.setText("needle")
+    qtbot.waitUntil(lambda: page.sidebar._hits.rowCount() == 1)
+    page.sidebar._open_first()
+    shown(qtbot, program, number)
+    transcript = page.view.transcript
+
+    def needle():
+        document = transcript._column.document(1)
+        (place,) = transcript._marks.places(transcript._column[1].key, document)
+        box = document.documentLayout().blockBoundingRect(place.block())
+        return transcript._origin(1).y() + box.top()
+
+    qtbot.waitUntil(lambda: transcript.marked_words == ("needle",))
+    qtbot.waitUntil(lambda: 0 <= needle() < transcript.viewport().height())

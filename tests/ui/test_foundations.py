@@ -29,7 +29,13 @@ def test_text_can_be_read_on_every_ground(name):
     pairs = [(ink, "code") for ink in inks]
     pairs += [(ink, ground) for ink in ("text", "muted", "accent", "danger")
               for ground in ("window", "surface", "tint")]  # fmt: skip
-    pairs += [("text", "selection"), ("text", "hover"), ("text", "code"), ("on_accent", "accent")]
+    pairs += [
+        ("text", "selection"),
+        ("text", "mark"),
+        ("text", "hover"),
+        ("text", "code"),
+        ("on_accent", "accent"),
+    ]
     low = {
         pair: ratio
         for pair in pairs

@@ -1,14 +1,16 @@
 """Item models, the picker, notices and the composer, each by itself."""
 
+import random
 import time
 
 import pytest
-from PySide6.QtCore import QMimeData, QRect, Qt
+from PySide6.QtCore import QMimeData, QPersistentModelIndex, QRect, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QWidget
 
-from desktop_llm.core.conversations import Backup, Conversation, SearchHit
-from desktop_llm.ui.models.conversations import ConversationsModel, HitsModel
+from desktop_llm.core.conversations import Backup, Folder, Listed, Listing, SearchHit
+from desktop_llm.ui.models.conversations import ConversationsModel
+from desktop_llm.ui.models.hits import HitsModel
 from desktop_llm.ui.pages.backups import BackupsModel
 from desktop_llm.ui.widgets.composer import Composer
 from desktop_llm.ui.widgets.picker import Pick, Picker
@@ -18,9 +20,12 @@ DAY = 86_400
 NOW = 1_800_000_000.0
 
 
-def conversation(number, days=0.0):
-    return Conversation(id=number, title=f"Title {number}", model="", leaf=None, draft="",
-                        created=NOW, changed=NOW - days * DAY)  # fmt: skip
+def conversation(number, days=0.0, folder=None, pinned=False, tags=()):
+    return Listed(number, f"Title {number}", NOW - days * DAY, folder, pinned, tags)
+
+
+def listing(*conversations, folders=()):
+    return Listing(tuple(folders), conversations)
 
 
 def texts(model):
@@ -30,7 +35,7 @@ def texts(model):
 def test_conversations_stand_under_their_day(qtmodeltester):
     model = ConversationsModel()
     rows = [conversation(4), conversation(3, 1), conversation(2, 5), conversation(1, 400)]
-    model.show(rows, now=NOW)
+    model.show(listing(*rows), now=NOW)
     qtmodeltester.check(model)
     assert texts(model) == ["Today", "Title 4", "Yesterday", "Title 3", "Previous 7 days",
                             "Title 2", "Earlier", "Title 1"]  # fmt: skip
@@ -41,9 +46,80 @@ def test_conversations_stand_under_their_day(qtmodeltester):
 
 def test_a_clock_that_jumped_does_not_reorder(qtmodeltester):
     model = ConversationsModel()
-    model.show([conversation(2, 400), conversation(1, 0), conversation(3, -3)], now=NOW)
+    model.show(listing(conversation(2, 400), conversation(1, 0), conversation(3, -3)), now=NOW)
     qtmodeltester.check(model)
     assert texts(model) == ["Earlier", "Title 2", "Title 1", "Title 3"]
+
+
+def test_another_day_makes_other_headings():
+    model = ConversationsModel()
+    rows = listing(conversation(1))
+    model.show(rows, now=NOW)
+    model.show(rows, now=NOW + DAY)
+    assert texts(model) == ["Yesterday", "Title 1"]
+
+
+def test_the_pinned_then_folders_then_days(qtmodeltester):
+    folders = [Folder(1, "Work"), Folder(2, "Home", open=False), Folder(3, "Empty")]
+    rows = [conversation(6), conversation(5, folder=1, pinned=True), conversation(4, folder=1),
+            conversation(3, folder=2), conversation(2, 1, 9), conversation(1, 1)]  # fmt: skip
+    model = ConversationsModel()
+    model.show(listing(*rows, folders=folders), now=NOW)
+    qtmodeltester.check(model)
+    assert texts(model) == ["Pinned", "Title 5", "Work", "Title 4", "Home", "Empty",
+                            "Today", "Title 6", "Yesterday", "Title 2", "Title 1"]  # fmt: skip
+    model.fold(2, True)
+    model.fold(1, False)
+    qtmodeltester.check(model)
+    assert texts(model)[2:6] == ["Work", "Home", "Title 3", "Empty"]
+    assert model.title_of(4) == "Title 4", "also in a folded folder"
+    model.show(listing(*rows, folders=folders), now=NOW)  # read before the database had it
+    assert texts(model)[2:6] == ["Work", "Home", "Title 3", "Empty"]
+
+
+def test_what_is_listed_anew_is_told_as_what_differs(qtmodeltester):
+    """Whatever came, went and moved: rows that are held on to are still the same ones."""
+    chance = random.Random(3)
+    model, resets = ConversationsModel(), []
+    model.modelReset.connect(lambda: resets.append(1))
+    qtmodeltester.check(model)
+    folders = [Folder(number, f"F{number}") for number in (1, 2, 3)]
+    numbers = list(range(1, 40))
+    for nth in range(60):
+        chance.shuffle(folders)
+        kept = [number for number in numbers if chance.random() > 0.1]
+        if chance.random() < 0.7:  # as one that is written in
+            kept.insert(0, kept.pop(chance.randrange(len(kept))))
+        rows = [conversation(number, at / 3, chance.choice([None, None, 1, 2, 3]),
+                             chance.random() < 0.1) for at, number in enumerate(kept)]  # fmt: skip
+        some = chance.sample(folders, chance.randrange(4))
+        held = {number: QPersistentModelIndex(model.index(model.row_of(number)))
+                for number in numbers if model.row_of(number) is not None}  # fmt: skip
+        before = len(resets)
+        model.show(listing(*rows, folders=some), now=NOW)
+        fresh = ConversationsModel()
+        fresh.show(listing(*rows, folders=some), now=NOW)
+        assert texts(model) == texts(fresh), nth
+        for number, index in held.items():
+            if index.isValid():
+                assert index.row() == model.row_of(number)
+            else:
+                assert model.row_of(number) is None or len(resets) > before
+    assert len(resets) <= 2
+
+
+def test_what_is_the_same_is_not_told(qtbot):  # noqa: ARG001
+    model, told = ConversationsModel(), []
+    folders = [Folder(1, "Work")]
+    model.show(listing(conversation(2), conversation(1, folder=1), folders=folders), now=NOW)
+    model.dataChanged.connect(lambda first, last, _roles: told.append((first.row(), last.row())))
+    for signal in (model.modelReset, model.layoutChanged, model.rowsInserted, model.rowsRemoved):
+        signal.connect(lambda *_given: told.append("all"))
+    model.show(listing(conversation(2), conversation(1, folder=1), folders=folders), now=NOW)
+    assert told == []
+    tagged = conversation(2, tags=("new",))
+    model.show(listing(tagged, conversation(1, folder=1), folders=folders), now=NOW)
+    assert told == [(3, 3)]
 
 
 def test_hits_and_backups_are_models(qtmodeltester):

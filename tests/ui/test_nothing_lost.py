@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractButton, QLineEdit, QMenu, QPushButton
 
 from desktop_llm.services.bundle import Services
@@ -379,9 +379,9 @@ def test_the_row_that_was_clicked_is_deleted(qtbot, make_program, filled):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
     index = page.sidebar.model.index(page.sidebar.model.row_of(filled[0]), 0)
-    page.sidebar._show_menu(page.sidebar.list.visualRect(index).center())
-    menu = page.sidebar.findChildren(QMenu)[-1]
-    menu.actions()[1].trigger()
+    page.sidebar.list.menu_wanted.emit(index, QPoint(9, 9))
+    menu = page.sidebar.findChild(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    menu.actions()[-1].trigger()
     menu.close()
     qtbot.waitUntil(lambda: "Sky" in program.workspace.toasts.text())
     settle(program)

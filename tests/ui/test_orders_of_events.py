@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from desktop_llm.services.chat import ChatService
+from desktop_llm.storage.organiser import Organiser
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.widgets.busy import Busy
 from desktop_llm.ui.workspace import Page
@@ -114,8 +115,8 @@ def test_a_deleted_conversation_is_not_shown(qtbot, make_program, filled, gate):
     page.open(filled[1])
     shown(qtbot, program, filled[1])
     late = gate(program.services.chat.bin, "put")
-    page.list.delete(filled[1])  # of [2, 1, 0]: after is 0
-    page.list.delete(filled[0])  # after is 1
+    page.list.delete([filled[1]])  # of [2, 1, 0]: after is 0
+    page.list.delete([filled[0]])  # after is 1
     late.open()
     settle(program)
     settle(program)
@@ -156,7 +157,7 @@ def test_language_with_rows_older_than_the_question(qtbot, make_program, gate, r
 
     press(page, LONG)
     (live,) = program.replies._live
-    late = gate(chat, "conversations", after=True)
+    late = gate(chat.organiser, "listing", after=True)
     page = speak(qtbot, program, Command.CHINESE)
     qtbot.waitUntil(late.reached.is_set)
     ask.open()
@@ -183,7 +184,7 @@ def test_an_older_list_does_not_replace_a_newer(qtbot, make_program, filled, mon
     program = make_program()
     page = shown(qtbot, program, filled[-1])
     chat, late, reached = program.services.chat, threading.Event(), threading.Event()
-    read = chat.conversations
+    read = chat.organiser.listing
 
     def slow():
         found = read()
@@ -192,7 +193,7 @@ def test_an_older_list_does_not_replace_a_newer(qtbot, make_program, filled, mon
             late.wait(20)
         return found
 
-    monkeypatch.setattr(chat, "conversations", slow)
+    monkeypatch.setattr(chat.organiser, "listing", slow)
     page.list.refresh()
     assert reached.wait(20)
     page.delete()
@@ -245,7 +246,7 @@ def test_two_languages_quickly(qtbot, make_program, filled, gate):
     page = shown(qtbot, program, filled[-1])
     page.open(filled[0])
     shown(qtbot, program, filled[0])
-    late = gate(program.services.chat, "conversations")
+    late = gate(program.services.chat.organiser, "listing")
     speak(qtbot, program, Command.CHINESE)
     qtbot.waitUntil(lambda: not program._working)
     speak(qtbot, program, Command.ENGLISH)
@@ -270,7 +271,7 @@ def test_old_text_in_the_new_draft(qtbot, make_program, filled, monkeypatch):
 def test_language_does_not_wait_for_a_count(qtbot, make_program, filled, gate):
     program = make_program()
     page = shown(qtbot, program, filled[-1])
-    late = gate(program.services.chat, "measure")
+    late = gate(program.services.chat, "outlook")
     page.composer.editor.insertPlainText("some words")
     qtbot.waitUntil(late.reached.is_set)
     page = speak(qtbot, program, Command.CHINESE)
@@ -286,7 +287,7 @@ def test_the_tokens_are_counted_after_a_reply_elsewhere(qtbot, make_program, fil
     shown(qtbot, program, filled[0])
     page.composer.set_text("short")
     page.composer.set_gauge("too long", "", True)  # as of the text before
-    qtbot.waitUntil(lambda: not page._gauge._timer.isActive())
+    qtbot.waitUntil(lambda: not page.context._timer.isActive())
     stop_all(qtbot, program)
     qtbot.waitUntil(lambda: page.composer.button.isEnabled(), timeout=5000)
 
@@ -411,7 +412,7 @@ def test_a_page_of_another_language_goes(qtbot, make_program, filled):
 
 
 def test_a_question_of_the_welcome_page_while_the_list_is_read(qtbot, make_program, gate):
-    late = gate(ChatService, "conversations")
+    late = gate(Organiser, "listing")
     program = make_program(wait=False, first_run_done=False)
     welcome = program.workspace.made(Page.WELCOME)
     qtbot.waitUntil(lambda: welcome.examples[0].isEnabled(), timeout=20_000)
@@ -430,7 +431,7 @@ def test_a_noted_draft_is_written_by_a_quit_before_the_page_is_ready(
     with monkeypatch.context() as broken:
         Gate(broken, program.services.chat._store, "save_draft", FULL).open()
         page.composer.set_text("kept")
-        late = gate(ChatService, "conversations")
+        late = gate(Organiser, "listing")
         program.with_services_closed(lambda: None, lambda: None)
         qtbot.waitUntil(late.reached.is_set)
     threading.Timer(0.3, late.open).start()

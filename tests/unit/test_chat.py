@@ -156,7 +156,7 @@ def test_a_count_whose_load_is_stopped_says_nothing(make_chat, loads):
     chat = make_chat(hangs_at_load=1)
     counted = []
     counting = threading.Thread(
-        target=lambda: counted.append(chat.service.measure(None, "one two", ""))
+        target=lambda: counted.append(chat.service.outlook(None, "one two", ""))
     )
     counting.start()
     assert loads.acquire(timeout=20)

@@ -121,6 +121,7 @@ def test_erased_is_gone_from_every_page_and_the_log(store, database, bin):
         for number in range(30):
             text = "Secretquestion " * length + f"秘密 {number}"
             parent = store.add(doomed.id, Role.USER, text, parent=parent).id
+        bin.put(doomed.id)
         bin.erase(doomed.id)
     for path in database.path.parent.iterdir():
         content = path.read_bytes().lower()
@@ -136,6 +137,7 @@ def test_an_erasing_that_was_cut_off_is_ended_by_the_next_purge(store, database,
     store.add(conversation.id, Role.USER, "blue", parent=None)
     with monkeypatch.context() as patch:
         patch.setattr(bin, "_erase_conversation", lambda _number: None)  # it was killed here
+        bin.put(conversation.id)
         bin.erase(conversation.id)
     assert store.all() == []
     assert bin.purge(before=1.0) == 1
@@ -186,6 +188,7 @@ def test_what_has_more_hanging_on_it_is_not_taken_back(store):
 def test_a_number_is_never_given_twice(store, bin):
     one = store.create()
     question, reply = store.ask(one.id, "first", None, "")
+    bin.put(one.id)
     bin.erase(one.id)
     two = store.create()
     assert two.id > one.id

@@ -121,6 +121,9 @@ def test_purging_a_part_leaves_nothing_of_it(place):
         content = path.read_bytes().lower()
         for word in (b"secrettwo", b"rettwo", b"secretreply", b"secretedit"):
             assert word not in content, path.name
+    place.bin.erase(place.number, one)  # it is not deleted
+    assert place.shown() == ["one", "re one"]
+    place.tree.delete(one)
     place.bin.erase(place.number, one)
     assert place.shown() == []
     assert place.bin.entries() == []
@@ -130,6 +133,7 @@ def test_an_erasing_of_a_part_that_was_cut_off_is_ended_by_the_next_purge(place,
     one, _ = place.ask("one")
     with monkeypatch.context() as patch:
         patch.setattr(place.bin, "_erase_messages", lambda _message: None)  # it was killed here
+        place.tree.delete(one)
         place.bin.erase(place.number, one)
     assert place.bin.entries() == []
     assert place.bin.purge(before=1.0) == 1
@@ -157,6 +161,10 @@ def test_a_fork_is_a_copy_of_one_branch(place):
     assert [message.text for message in copied] == ["one", "re one", "two", "re two"]
     assert [message.model for message in copied] == ["", "starter", "", "starter"]
     assert all(message.versions == (message.id,) for message in copied)
+    place.bin.erase(place.number)  # it is not deleted
+    assert len(place.store.search("two")) > 2
+    place.bin.put(place.number)
+    assert not place.bin.take_out(999)
     place.bin.erase(place.number)
     assert [message.text for message in place.store.branch(fork)][-1] == "re two"
     assert {hit.conversation for hit in place.store.search("two")} == {fork}

@@ -18,7 +18,12 @@ from desktop_llm.worker.cores import (
 )
 from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.stops import StopScanner
-from desktop_llm.worker.template import Piece, TemplateError, TemplateRenderer, fallback_pieces
+from desktop_llm.worker.template import (
+    PromptPiece,
+    TemplateError,
+    TemplateRenderer,
+    fallback_pieces,
+)
 
 
 @given(st.text("abc", max_size=30), st.lists(st.text("abc", min_size=1, max_size=4), max_size=3))
@@ -149,9 +154,9 @@ def renderer():
 def test_a_template_keeps_scaffold_and_content_apart(renderer):
     source = "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}>"
     assert renderer(source).pieces(MESSAGES) == [
-        Piece("<s>[user] ", False),
-        Piece("a <|im_end|> b", True),
-        Piece(">", False),
+        PromptPiece("<s>[user] ", False),
+        PromptPiece("a <|im_end|> b", True),
+        PromptPiece(">", False),
     ]
 
 
@@ -232,7 +237,7 @@ def test_a_template_may_turn_and_repeat_contents(renderer):
 
 def test_an_empty_content_is_no_piece(renderer):
     pieces = renderer(LOOP).pieces((Message(Role.USER, ""),))
-    assert pieces == [Piece("<user>", False)]
+    assert pieces == [PromptPiece("<user>", False)]
 
 
 def test_a_killed_child_is_replaced(renderer):
@@ -245,8 +250,8 @@ def test_a_killed_child_is_replaced(renderer):
 
 def test_the_fallback_needs_no_template():
     pieces = fallback_pieces(MESSAGES, chatml=True)
-    assert pieces[1] == Piece("a <|im_end|> b", True)
-    assert pieces[-1] == Piece("<|im_start|>assistant\n", False)
+    assert pieces[1] == PromptPiece("a <|im_end|> b", True)
+    assert pieces[-1] == PromptPiece("<|im_start|>assistant\n", False)
 
 
 def test_a_call_that_does_not_return_is_given_up():

@@ -1,11 +1,12 @@
 """Stored messages as the transcript draws them."""
 
+from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.ui.widgets.message_column import Entry
-from desktop_llm.words import _
+from desktop_llm.words import _, counted
 from desktop_llm.words.faults import brief_fault
 
 
@@ -22,6 +23,9 @@ def note_of(message: StoredMessage) -> str:
     parts = [version_of(message)] if len(message.versions) > 1 else []
     if message.made is Made.EDITED:
         parts.append(_("edited by you"))
+    if message.care is not Care.USUAL:
+        pinned = message.care is Care.PINNED
+        parts.append(_("pinned") if pinned else _("kept from the model"))
     if message.role is not Role.ASSISTANT or message.state is MessageState.STREAMING:
         return " · ".join(parts)
     parts += [message.model] if message.model else []
@@ -36,6 +40,14 @@ def note_of(message: StoredMessage) -> str:
         )
     elif message.finish == FinishReason.CONTEXT:
         parts.append(_("the context is full"))
+    if message.unseen:
+        parts.append(
+            counted(
+                "made without {number} earlier message",
+                "made without {number} earlier messages",
+                message.unseen,
+            )
+        )
     return " · ".join(parts)
 
 

@@ -3,31 +3,34 @@
 What a person does becomes a call of the chat service, off the window's thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from desktop_llm.core.conversations import Conversation
-from desktop_llm.core.engine import TokenCount
+from desktop_llm.core.conversations import Listing
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
+from desktop_llm.core.search import parse_query
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.branch_care import BranchCare
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
-from desktop_llm.ui.conversation_care import ConversationCare
+from desktop_llm.ui.context_care import ContextCare
+from desktop_llm.ui.conversation_care import ABOVE, ConversationCare
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import ON_ACCENT, icon
 from desktop_llm.ui.icons import Role as IconRole
 from desktop_llm.ui.list_care import ListCare
 from desktop_llm.ui.models.branches import BranchesModel, map_words
+from desktop_llm.ui.organise_care import OrganiseCare
+from desktop_llm.ui.pages.context_panel import ContextPanel
 from desktop_llm.ui.pages.conversation import ConversationView, FaultAction
+from desktop_llm.ui.pages.list_menus import ListMenus
 from desktop_llm.ui.pages.message_menus import MessageMenus
 from desktop_llm.ui.pages.sidebar import Sidebar
-from desktop_llm.ui.pages.token_gauge import TokenGauge
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.branch_map import BranchMap
@@ -38,7 +41,7 @@ from desktop_llm.words import _
 if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
 
-BRANCHES = "branches"  # a page of the panel at the side
+BRANCHES, CONTEXT = "branches", "context"  # pages of the panel at the side
 NARROW = 900  # pixels of the page under which the list folds away
 
 
@@ -73,6 +76,8 @@ class ChatPage(QSplitter):
         self.list = ListCare(
             self.sidebar, bridge, toasts, lambda: self._chat, lambda: self.conversation
         )
+        self.organise = OrganiseCare(self.sidebar, self.list, bridge, toasts, lambda: self._chat)
+        ListMenus(self.sidebar, self.organise)
         self.side = SidePanel(icon("x"), _("Close"), self)
         self.side.after = self.composer
         self.map = BranchMap(BranchesModel(), icon("git-branch", IconRole.PlaceholderText), self)
@@ -82,7 +87,12 @@ class ChatPage(QSplitter):
             self.shown, self.view.transcript, self.map, bridge, drafts, toasts,
             lambda: self._chat, self._copy,
         )  # fmt: skip
-        self._gauge = TokenGauge(bridge, self.composer, self._measure, self)
+        self.inspector = ContextPanel(self)
+        self.side.add(CONTEXT, _("What is sent"), self.inspector)
+        self.context = ContextCare(
+            self.shown, self.view, self.inspector, bridge, replies,
+            lambda: self._chat, lambda: self._model,
+        )  # fmt: skip
         self._connect(drafts)
         self.addWidget(self.sidebar)
         self.addWidget(self.view)
@@ -97,18 +107,22 @@ class ChatPage(QSplitter):
     def _connect(self, drafts: Drafts) -> None:
         shown, sidebar = self.shown, self.sidebar
         sidebar.model.is_running = lambda number: self._replies.live(number) is not None
-        sidebar.chosen.connect(self.open)
+        sidebar.chosen.connect(self._open_found)
+        sidebar.wanted.connect(self._show_list)
         self.list.listed.connect(shown.listed)
         self.list.deleted.connect(shown.deleted)
         self.list.restored.connect(shown.open)
         self.list.failed.connect(self.show_fault)
         self.view.list_wanted.connect(self.toggle_list)
         MessageMenus(self.view.transcript, self.branches)
+        self.branches.take_care = self.context.take_care
         self.branches.forked.connect(self._forked)
         self.map.message_chosen.connect(self.branches.show_message)
         self.map.delete_wanted.connect(self.branches.delete)
-        self.side.opened.connect(lambda _key: self.branches.refresh_map())
-        self.composer.send_wanted.connect(shown.send_composed)
+        self.side.opened.connect(lambda _key: self._side_opened())
+        self.composer.send_wanted.connect(self.context.send)
+        self.composer.bar.clicked.connect(lambda: self.toggle_side(CONTEXT))
+        self.inspector.message_chosen.connect(self._show_message)
         self.composer.stop_wanted.connect(shown.stop)
         shown.opened.connect(self._opened)
         shown.busy_changed.connect(self._show_busy)
@@ -124,14 +138,14 @@ class ChatPage(QSplitter):
         """
         self._chat, self._starting_with = chat, waiting
 
-        def read() -> tuple[list[Conversation], str]:
-            return chat.conversations(), chat.new_draft()
+        def read() -> tuple[Listing, str]:
+            return chat.organiser.listing(), chat.new_draft()
 
-        def show(found: tuple[list[Conversation], str]) -> None:
-            rows, new_draft = found
+        def show(found: tuple[Listing, str]) -> None:
+            listing, new_draft = found
             self._starting_with = None
-            self.list.show(rows)
-            self.shown.start(chat, rows, new_draft, conversation, waiting)
+            self.list.show(listing)
+            self.shown.start(chat, listing, new_draft, conversation, waiting)
 
         def failed(fault: DesktopLlmError) -> None:
             again = (_("Try again"), lambda: self.start(chat, conversation, waiting))
@@ -175,11 +189,16 @@ class ChatPage(QSplitter):
         self.sidebar.search.clear()  # it will stand in the list, not in what was found
         self.shown.new()
 
-    def open(self, number: int, message: object = None) -> None:
-        """Show a conversation, `message` of it at the upper edge."""
+    def open(self, number: int, message: object = None, words: Sequence[str] = ()) -> None:
+        """Show a conversation, `message` of it at the upper edge, `words` marked in it."""
         if self.width() < NARROW and self._list_wanted:
             self.toggle_list()
-        self.shown.open(number, message if isinstance(message, int) else None)
+        self.shown.open(number, message if isinstance(message, int) else None, words)
+
+    def _open_found(self, number: int, message: object) -> None:
+        """With the words that are searched for, if any, marked."""
+        words = parse_query(self.sidebar.search.text()).words
+        self.open(number, message, words)
 
     def step(self, by: int) -> None:
         """To the next or previous conversation of the list."""
@@ -218,17 +237,24 @@ class ChatPage(QSplitter):
     def fork(self) -> None:
         self.branches.fork(self.view.transcript.current)
 
-    def toggle_branches(self) -> None:
-        if self.side.shown == BRANCHES:
+    def toggle_side(self, page: str) -> None:
+        if self.side.shown == page:
             self.side.close_panel()
         else:
-            self.side.open(BRANCHES)
+            self.side.open(page)
 
     def _current_reply(self) -> int | None:
         """That the keyboard is at; None: the last."""
         key = self.view.transcript.current
         message = self.shown.message(key)
         return key if message is not None and message.role is Role.ASSISTANT else None
+
+    def _side_opened(self) -> None:
+        self.branches.refresh_map()
+        self.context.refresh()
+
+    def _show_message(self, key: int) -> None:
+        self.view.transcript.restore_view(key, -ABOVE)
 
     def _forked(self, number: int) -> None:
         self.list.refresh()
@@ -245,28 +271,35 @@ class ChatPage(QSplitter):
 
     def rename(self) -> None:
         if self.conversation is not None:
-            if self.sidebar.isHidden():
-                self.toggle_list()
             self.sidebar.rename(self.conversation)
 
     def delete(self) -> None:
-        if self.conversation is not None:
-            self.list.delete(self.conversation)
+        self.list.delete(self.sidebar.meant_by_keys(self.conversation))
+
+    def keep(self, act: Callable[[Sequence[int]], object]) -> None:
+        """Pin, move or tag what is open, or what is chosen in the list."""
+        if numbers := self.sidebar.meant_by_keys(self.conversation):
+            act(numbers)
+        else:
+            self._toasts.show(_("Ask something first: only then is there a conversation to keep."))
 
     def choose_model(self, name: str) -> None:
         """For this conversation, and for new ones."""
         self._model = name
         self.shown.choose_model(name)
         self._show_model()
-        self._gauge.refresh()
+        self.context.refresh()
+
+    def _show_list(self) -> None:
+        if self.sidebar.isHidden():
+            self.toggle_list()
 
     def toggle_list(self) -> None:
         self._list_wanted = self.sidebar.isHidden()
         self.sidebar.setVisible(self._list_wanted)
 
     def search(self) -> None:
-        if self.sidebar.isHidden():
-            self.toggle_list()
+        self._show_list()
         self.sidebar.search.setFocus()
         self.sidebar.search.selectAll()
 
@@ -278,17 +311,10 @@ class ChatPage(QSplitter):
         QGuiApplication.clipboard().setText(text)
         self._toasts.show(_("Copied."))
 
-    def _measure(self, text: str) -> Callable[[], TokenCount | None] | None:
-        """Not while a reply is written: the engine would answer only after it."""
-        chat, number, model = self._chat, self.shown.number, self._model
-        if chat is None or self.shown.busy or len(self._replies):
-            return None
-        return lambda: chat.measure(number, text, model)
-
     # --- showing -------------------------------------------------------------------------------
 
     def _opened(self) -> None:
-        self._gauge.clear()
+        self.context.clear()
         self._show_model()
         if not self._lasting:
             self.show_fault(None)
@@ -309,7 +335,7 @@ class ChatPage(QSplitter):
         if (number := self.shown.number) is not None:
             self.sidebar.model.refresh(number)
         if not running:
-            self._gauge.refresh()
+            self.context.refresh()
 
     def show_models(self, default: str, names: list[str]) -> None:
         """`default`: for a conversation that names none."""
@@ -327,6 +353,9 @@ class ChatPage(QSplitter):
         lasting: bool = False,
     ) -> None:
         """`lasting`: of the program, not of this conversation; stays when another is shown."""
+        again = self.retry if retry else None
+        if fault is not None and self.context.takes(fault, again):
+            return
         offered = list(actions or [])
         if fault is not None:
             offered += self.ways_out(fault)

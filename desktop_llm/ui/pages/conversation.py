@@ -20,9 +20,11 @@ from PySide6.QtWidgets import (
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress
 from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.replies import Summarising
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.icons import Role, icon
 from desktop_llm.ui.theme import Tokens
+from desktop_llm.ui.widgets.choice_card import ChoiceCard
 from desktop_llm.ui.widgets.composer import Composer
 from desktop_llm.ui.widgets.eliding import ElidingLabel
 from desktop_llm.ui.widgets.empty_state import EmptyState
@@ -30,7 +32,7 @@ from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode, Work
 from desktop_llm.ui.widgets.plain_text import plain_caption, plain_label
 from desktop_llm.ui.widgets.transcript import Transcript
-from desktop_llm.words import _
+from desktop_llm.words import _, counted
 from desktop_llm.words.faults import word_fault
 
 FaultAction = tuple[str, Callable[[], object]]
@@ -82,7 +84,9 @@ class ConversationView(QFrame):
         self.fault = InlineFault(icon("warning", Role.BrightText), icon("x"), self)
         self.fault.set_words(_("Dismiss"))
         self.composer = Composer(self)
-        self.fault.after = self.composer
+        self.choices = ChoiceCard(self)
+        for card in (self.fault, self.choices):
+            card.after = self.composer
         self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
         self._arrange()
 
@@ -101,13 +105,22 @@ class ConversationView(QFrame):
         self.model_button.setAccessibleName(_("Model: {name}").format(name=name or _("none")))
 
     def show_progress(
-        self, progress: LoadProgress | PromptProgress | None, waits: bool = False
+        self, progress: LoadProgress | Summarising | PromptProgress | None, waits: bool = False
     ) -> None:
         """What the reply waits for; `waits`: for another one to end."""
         if waits and progress is None:
             self._progress.show_part(_("Another reply is written first …"), None)
         elif isinstance(progress, LoadProgress):
             self._progress.show_part(_("Loading the model …"), progress.fraction)
+        elif isinstance(progress, Summarising):
+            self._progress.show_part(
+                counted(
+                    "Summarising {number} earlier message …",
+                    "Summarising {number} earlier messages …",
+                    progress.messages,
+                ),
+                None,
+            )
         elif isinstance(progress, PromptProgress):
             words = _("Reading the conversation: {done} of {total} tokens")
             done, total = f"{progress.done:,}", f"{progress.total:,}"
@@ -129,7 +142,7 @@ class ConversationView(QFrame):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         groups = (
-            (Command.RENAME, Command.FORK, Command.BRANCHES),
+            (Command.RENAME, Command.FORK, Command.BRANCHES, Command.CONTEXT),
             (Command.COPY_REPLY, Command.RETRY, Command.GO_ON),
             (Command.DELETE,),
         )
@@ -177,7 +190,7 @@ class ConversationView(QFrame):
         rows.setSpacing(8)
         rows.addLayout(head)
         rows.addWidget(self._stack, 1)
-        for widget in (self._progress, self.fault, self.composer):
+        for widget in (self._progress, self.fault, self.choices, self.composer):
             widget.setMaximumWidth(COMPOSER_WIDTH)
             row = QHBoxLayout()
             row.setContentsMargins(12, 0, 12, 0)

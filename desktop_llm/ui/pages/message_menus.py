@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QCursor, QDesktopServices
 from PySide6.QtWidgets import QMenu
 
+from desktop_llm.core.context import Care
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.message_bar import MessageAction
 from desktop_llm.ui.widgets.plain_text import plain_caption
@@ -45,6 +46,10 @@ class MessageDeeds(Protocol):
     def fork(self, key: int) -> None: ...
 
     def delete(self, key: int) -> None: ...
+
+    def care_of(self, key: int) -> Care: ...
+
+    def take_care(self, key: int, care: Care) -> None: ...
 
 
 class MessageMenus(QObject):
@@ -107,10 +112,23 @@ class MessageMenus(QObject):
             self._add_models(menu, key)
         if deeds.may_go_on(key):
             menu.addAction(icon("arrow-line-right"), _("Continue"), lambda: deeds.go_on(key))
+        self._add_care(menu, key)
         menu.addAction(icon("git-fork"), _("Fork into a new conversation"), lambda: deeds.fork(key))
         menu.addSeparator()
         menu.addAction(icon("trash"), _("Delete from here on"), lambda: deeds.delete(key))
         menu.popup(where)
+
+    def _add_care(self, menu: QMenu, key: int) -> None:
+        care = self._deeds.care_of(key)
+        for words, name, wanted in (
+            (_("Always send to the model"), "push-pin", Care.PINNED),
+            (_("Keep from the model"), "eye-slash", Care.EXCLUDED),
+        ):
+            action = menu.addAction(icon(name), words)
+            action.setCheckable(True)
+            action.setChecked(care is wanted)
+            new = Care.USUAL if care is wanted else wanted
+            action.triggered.connect(partial(self._deeds.take_care, key, new))
 
     def _add_models(self, menu: QMenu, key: int) -> None:
         names = self._deeds.model_names()

@@ -133,6 +133,8 @@ class SettingsPage(QScrollArea):
         about = _("Gives the model's memory back after this time without a question.")
         self._number("idle_unload_minutes", _("Unload when idle"), about, (0, 1440),
                      suffix=_(" min"), zero=_("Never"))  # fmt: skip
+        about = _("The model gives new conversations a title while it is idle.")
+        self._switch("write_titles", _("Write titles"), about)
 
     def _window(self) -> None:
         self._section(_("Window"))
@@ -221,6 +223,9 @@ class SettingsPage(QScrollArea):
         control.setMinimumWidth(180)
         control.valueChanged.connect(lambda value: self._set(name, value))
         self._setting(name, Field(words, explanation, control))
+
+    def _switch(self, name: str, words: str, explanation: str) -> None:
+        self._choice(name, words, explanation, [(_("On"), True), (_("Off"), False)])
 
     def _text(self, name: str, words: str, explanation: str) -> None:
         control = QPlainTextEdit()

@@ -4,10 +4,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from desktop_llm.ui.widgets.gauge import Gauge
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.text_editor import TextEditor
 
 MOST_LINES = 10
+BAR = 72  # pixels
 SURELY_TEXT = 1000  # characters; nobody types as many spaces
 
 
@@ -22,6 +24,9 @@ class Composer(QFrame):
         self.editor = TextEditor(self)
         self.gauge = plain_label(parent=self)
         self.gauge.setProperty("small", True)
+        self.bar = Gauge(self)
+        self.bar.setFixedWidth(BAR)
+        self.bar.hide()
         self.button = QPushButton(self)
         self.button.setProperty("primary", True)
         self.button.clicked.connect(self._clicked)
@@ -33,6 +38,7 @@ class Composer(QFrame):
         foot = QHBoxLayout()
         foot.setContentsMargins(4, 0, 0, 0)
         foot.setSpacing(12)
+        foot.addWidget(self.bar)
         foot.addWidget(self.gauge)
         foot.addStretch()
         foot.addWidget(self.button)
@@ -72,6 +78,7 @@ class Composer(QFrame):
     def set_gauge(self, text: str, hint: str = "", over: bool = False) -> None:
         """How much of the context the text takes; over it cannot be sent."""
         self.gauge.setText(text)
+        self.bar.setVisible(bool(text))
         self.gauge.setToolTip(hint)
         self.gauge.setAccessibleName(hint or text)
         if bool(self.gauge.property("danger")) != over:

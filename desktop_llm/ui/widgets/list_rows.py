@@ -1,9 +1,10 @@
-"""Rows of a list: headings between them, a dot where something runs, an excerpt below."""
+"""Rows of a list: what was found with an excerpt below it, details in grey, one line or two."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QIcon, QPainter, QPalette
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
+ID_ROLE = Qt.ItemDataRole.UserRole
 HEADER_ROLE = Qt.ItemDataRole.UserRole + 10  # words of a heading
 BADGE_ROLE = Qt.ItemDataRole.UserRole + 11  # whether something runs there
 EXCERPT_ROLE = Qt.ItemDataRole.UserRole + 12  # text, start and end of what is marked in it
@@ -12,32 +13,23 @@ BELOW_ROLE = Qt.ItemDataRole.UserRole + 14  # grey words in a second line
 DETAIL_BELOW_ROLE = Qt.ItemDataRole.UserRole + 15  # and at the right of it
 ROW = 34  # pixels at least, of a row with a detail
 INSET = 10  # pixels at both sides
-DOT = 6
 PICTURE = 20  # pixels of an icon before two lines
 Index = QModelIndex | QPersistentModelIndex
 
 
-class RowDelegate(QStyledItemDelegate):
-    """As wide as the list: what does not fit ends in an ellipsis."""
-
-    def setEditorData(self, editor: QWidget, index: Index) -> None:
-        """Once: what is being written stays, whatever else of the row changes."""
-        if not editor.property("filled"):
-            super().setEditorData(editor, index)
-            editor.setProperty("filled", True)
+class HitDelegate(QStyledItemDelegate):
+    """A title and, where there is one, an excerpt below it. As wide as the list: what does not fit
+    ends in an ellipsis.
+    """
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        heading = index.data(HEADER_ROLE)
-        if heading is not None:
-            _paint_heading(painter, option, str(heading))
-            return
         row = QStyleOptionViewItem(option)
         self.initStyleOption(row, index)
-        excerpt, running = index.data(EXCERPT_ROLE), bool(index.data(BADGE_ROLE))
+        excerpt = index.data(EXCERPT_ROLE)
         title, row.text = row.text, ""
         style = row.widget.style()
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, row, painter, row.widget)
-        box = row.rect.adjusted(INSET, 0, -INSET - (2 * DOT if running else 0), 0)
+        box = row.rect.adjusted(INSET, 0, -INSET, 0)
         if excerpt is not None:
             box.setHeight(row.rect.height() // 2 + 2)
         painter.save()
@@ -45,12 +37,6 @@ class RowDelegate(QStyledItemDelegate):
         painter.setPen(row.palette.color(QPalette.ColorRole.Text))
         words = row.fontMetrics.elidedText(title, Qt.TextElideMode.ElideRight, box.width())
         painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter), words)
-        if running:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(row.palette.color(QPalette.ColorRole.Accent))
-            middle = QPoint(row.rect.right() - INSET, row.rect.center().y())
-            painter.drawEllipse(middle, DOT // 2, DOT // 2)
         if excerpt is not None:
             below = QRect(box)
             below.moveTop(box.bottom() - 4)
@@ -59,11 +45,8 @@ class RowDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         line = option.fontMetrics.height()
-        if index.data(HEADER_ROLE) is not None:
-            return QSize(0, line + 16)
-        if index.data(EXCERPT_ROLE) is not None:
-            return QSize(0, 2 * line + 16)
-        return QSize(0, line + 16)
+        lines = 1 if index.data(EXCERPT_ROLE) is None else 2
+        return QSize(0, lines * line + 16)
 
 
 class DetailDelegate(QStyledItemDelegate):
@@ -120,7 +103,7 @@ class TwoLineDelegate(QStyledItemDelegate):
         plain = row.palette.color(QPalette.ColorRole.Text)
         for line, font, words, detail, colour in (
             (upper, row.font, title, str(index.data(DETAIL_ROLE) or ""), plain),
-            (lower, _smaller(row.font), *below, muted),
+            (lower, smaller(row.font), *below, muted),
         ):
             painter.setFont(font)
             metrics, flags = painter.fontMetrics(), Qt.AlignmentFlag
@@ -134,32 +117,21 @@ class TwoLineDelegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:
-        lower = QFontMetrics(_smaller(option.font)).height()
+        lower = QFontMetrics(smaller(option.font)).height()
         return QSize(0, option.fontMetrics.height() + lower + 2 + 16)
 
 
-def _smaller(font: QFont) -> QFont:
+def smaller(font: QFont) -> QFont:
     small = QFont(font)
     small.setPixelSize(max(9, round(font.pixelSize() * 12 / 13)))
     return small
-
-
-def _paint_heading(painter: QPainter, option: QStyleOptionViewItem, words: str) -> None:
-    painter.save()
-    font = _smaller(option.font)
-    font.setWeight(QFont.Weight.DemiBold)
-    painter.setFont(font)
-    painter.setPen(option.palette.color(QPalette.ColorRole.PlaceholderText))
-    box = option.rect.adjusted(INSET, 0, -INSET, -4)
-    painter.drawText(box, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom), words)
-    painter.restore()
 
 
 def _paint_excerpt(
     painter: QPainter, row: QStyleOptionViewItem, box: QRect, text: str, start: int, end: int
 ) -> None:
     """In grey, the match in the text's colour and bold."""
-    font = _smaller(row.font)
+    font = smaller(row.font)
     bold = QFont(font)
     bold.setWeight(QFont.Weight.DemiBold)
     muted = row.palette.color(QPalette.ColorRole.PlaceholderText)

@@ -51,7 +51,7 @@ class Picker(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setObjectName("picker")
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground, False)
-        self._model = _Picks(self)
+        self._model = Picks(self)
         self._all: Sequence[Pick] = ()
         self._place = QRect()
         self._line = QLineEdit(self)
@@ -164,7 +164,7 @@ class Picker(QFrame):
         return True
 
 
-class _Picks(QAbstractListModel):
+class Picks(QAbstractListModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.rows: list[Pick] = []

@@ -1,14 +1,9 @@
-"""The messages of a conversation in one scroll area.
-
-Only what can be seen is laid out. Screen readers see each visible message as a child.
-"""
+"""The messages of a conversation, with mouse, keys, the buttons beside them and an editor."""
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QClipboard,
-    QColor,
     QContextMenuEvent,
     QFocusEvent,
     QGuiApplication,
@@ -16,32 +11,19 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QWidget
+from PySide6.QtWidgets import QWidget
 
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.message_bar import CopyCodeButton, MessageAction, MessageBar
-from desktop_llm.ui.widgets.message_column import (
-    MARGIN,
-    PADDING,
-    ColourCode,
-    Entry,
-    MessageColumn,
-    Work,
-)
+from desktop_llm.ui.widgets.message_column import MARGIN, ColourCode, Entry, Work
 from desktop_llm.ui.widgets.message_editor import EditWords, MessageEditor
-from desktop_llm.ui.widgets.message_paint import RING, Place, paint_message
-from desktop_llm.ui.widgets.message_reading import MessageReading
-from desktop_llm.ui.widgets.message_selection import MessageSelection, Position, Unread, text_of
+from desktop_llm.ui.widgets.message_view import NEAR_END, MessageView
 from desktop_llm.ui.widgets.plain_text import plain_tip
 
-NEAR_END = 24  # pixels from the end that still count as following it
 
-
-class Transcript(QAbstractScrollArea):
+class Transcript(MessageView):
     """Signals carry the message's key."""
 
     link_activated = Signal(str)
@@ -49,7 +31,6 @@ class Transcript(QAbstractScrollArea):
     edit_wanted = Signal(int)
     delete_wanted = Signal(int)
     version_wanted = Signal(int, int)  # message, -1: the one before, 1: the one after
-    following_changed = Signal(bool)  # whether the view follows the end
 
     def __init__(
         self,
@@ -58,34 +39,21 @@ class Transcript(QAbstractScrollArea):
         work: Work | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._tokens = tokens
-        self._column = MessageColumn(tokens, self.font(), colour_code, work)
-        self._column.on_grown = self._grown
-        self._column.on_later = self._change_later
-        self._work = work
-        self._clipboard_changes = 0
-        QGuiApplication.clipboard().changed.connect(self._clipboard_changed)
-        self._selection = MessageSelection(self._column)
-        self._following = True
+        super().__init__(tokens, colour_code, work, parent)
         self._current: int | None = None  # the message the keyboard is at
         self._hovered: int | None = None
         self._actions_of: Callable[[int], Sequence[MessageAction]] = lambda _key: ()
         self._bar = MessageBar(self.viewport())
         self._copy_code = CopyCodeButton(self.viewport())
-        self._reading = MessageReading(self.viewport())
         self.editor = MessageEditor(self.viewport())
         self.editor.resized.connect(self._give_editor_room)
         self._drag = QTimer(self)
         self._drag.setInterval(30)
         self._drag.timeout.connect(self._drag_on)
-        self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
         self.viewport().setCursor(Qt.CursorShape.IBeamCursor)
-        self.verticalScrollBar().setSingleStep(24)
-        self.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.verticalScrollBar().valueChanged.connect(self._copy_code.hide)
 
     def set_actions(self, actions_of: Callable[[int], Sequence[MessageAction]]) -> None:
         """What the buttons beside a message do, asked for when they are shown."""
@@ -103,14 +71,11 @@ class Transcript(QAbstractScrollArea):
 
     def show_entries(self, entries: list[Entry]) -> None:
         self._forget_places()
+        self._marks.set_words(())
         self._column.show(entries)
         self._follow(True)
         self._adjust()
         self.scroll_to_end()
-
-    def add(self, entry: Entry) -> None:
-        self._column.add(entry)
-        self._adjust()
 
     def change_entries(self, entries: list[Entry], at: int | None = None) -> None:
         """Another branch: what both begin with stays, and the view where it is. `at`: the message
@@ -147,83 +112,10 @@ class Transcript(QAbstractScrollArea):
         self._column.change_from(self._column.index_of(key), [])
         self._adjust()
 
-    def stream(self, key: int, more: str) -> None:
-        """Text at the end of a message that is being written."""
-        self._column.stream(self._column.index_of(key), more)
-
-    def _grown(self, entry: Entry, higher: bool) -> None:
-        if higher:
-            self._adjust()
-            return
-        card = self._card(self._column.index_of(entry.key)).toAlignedRect()
-        self.viewport().update(card.adjusted(-RING, -RING, RING, RING))
-
-    def _change_later(self, change: Callable[[], None]) -> None:
-        """What took its time to be made is shown; the message at the upper edge stays there."""
-        place = self.view_position()
-        change()
-        self._adjust()
-        if place is not None:
-            self.restore_view(*place)
-
-    def finish(self, key: int, text: str, note: str = "") -> None:
-        """The message as it is stored, rendered exactly."""
-        self._column.finish(self._column.index_of(key), text, note)
-        self._adjust()
-
-    def restyle(self, tokens: Tokens) -> None:
-        """Another theme, font or width; the message at the upper edge stays there."""
-        place = self.view_position()
-        self._tokens = tokens
-        self._column.restyle(tokens, self.font(), self.viewport().width())
-        self._give_editor_room()
-        self._adjust()
-        if place is not None:
-            self.restore_view(*place)
-
-    def text_of(self, key: int) -> str:
-        return self._column[self._column.index_of(key)].text
-
     @property
     def current(self) -> int | None:
         """The message the keyboard is at."""
         return None if self._current is None else self._column[self._current].key
-
-    def code_of(self, key: int) -> list[str]:
-        """The code blocks of a message."""
-        document = self._column.document(self._column.index_of(key))
-        return [text for _, text in document.code_frames()]
-
-    def selected_text(self) -> str:
-        """Across messages, with an empty line between two. Long where much is not laid out."""
-        return text_of(self._selection.parts())
-
-    @property
-    def has_selection(self) -> bool:
-        return self._selection.span() is not None
-
-    def select_all(self) -> None:
-        self._selection.take_all()
-        self.viewport().update()
-
-    def copy(self, mode: QClipboard.Mode = QClipboard.Mode.Clipboard) -> None:
-        """What of it nobody has looked at yet is parsed elsewhere first."""
-        parts, clipboard = self._selection.parts(), QGuiApplication.clipboard()
-        if not parts:
-            return
-        if self._work is None or not any(isinstance(part, Unread) for part in parts):
-            clipboard.setText(text_of(parts), mode)
-            return
-        changes = self._clipboard_changes
-
-        def put(text: str) -> None:
-            if changes == self._clipboard_changes:  # else something newer stands there
-                clipboard.setText(text, mode)
-
-        self._work(lambda: text_of(parts), put)
-
-    def _clipboard_changed(self) -> None:
-        self._clipboard_changes += 1
 
     def _forget_places(self) -> None:
         self.close_editor()
@@ -267,164 +159,23 @@ class Transcript(QAbstractScrollArea):
             card = self._card(self._column.index_of(self.editor.key))
             self.editor.setGeometry(card.toAlignedRect())
 
-    # --- where the view is ---------------------------------------------------------------------
+    # --- what lies over them -------------------------------------------------------------------
 
-    @property
-    def following(self) -> bool:
-        return self._following
+    def _is_drawn(self, index: int) -> bool:
+        return self._column[index].key != self.editor.key
 
-    def scroll_to_end(self) -> None:
-        bar = self.verticalScrollBar()
-        for _ in range(3):  # laying out what comes into view may make it longer
-            bar.setValue(bar.maximum())
-            self._lay_out_visible()
-        bar.setValue(bar.maximum())
-        self._follow(True)
+    def _is_current(self, index: int) -> bool:
+        return index == self._current and self.hasFocus()
 
-    @property
-    def _end(self) -> int:
-        return self.verticalScrollBar().maximum()
+    def _note_room(self) -> float:
+        return self._bar.sizeHint().width() + 8
 
-    def _bring_into_view(self, index: int) -> None:
-        """Its upper edge at least; as much of it as there is room for."""
-        bar, height = self.verticalScrollBar(), self.viewport().height()
-        self._column.document(index)
-        self._column.place()
-        self._adjust()
-        card = self._card(index)
-        if card.top() < MARGIN:
-            bar.setValue(round(bar.value() + card.top() - MARGIN))
-        elif card.bottom() > height - MARGIN:
-            down = min(card.bottom() - height + MARGIN, card.top() - MARGIN)
-            bar.setValue(round(bar.value() + down))
-
-    def view_position(self) -> tuple[int, int] | None:
-        """Message at the upper edge and pixels of it above; None while the end is followed."""
-        if self._following or not len(self._column):
-            return None
-        index = self._column.at(self.verticalScrollBar().value())
-        return self._column[index].key, -round(self._card(index).top())
-
-    def restore_view(self, key: int, offset: int) -> None:
-        """Scroll to what `view_position` gave; a message that is gone changes nothing."""
-        try:
-            index = self._column.index_of(key)
-        except KeyError:
-            return
-        for _ in range(2):  # what is laid out on the way may move it
-            self.verticalScrollBar().setValue(round(self._column.card(index).top() + offset))
-            self._lay_out_visible()
-
-    def _visible(self) -> range:
-        top = self.verticalScrollBar().value()
-        return self._column.visible(top, top + self.viewport().height())
-
-    def _card(self, index: int) -> QRectF:
-        """What a message takes up of the viewport."""
-        return self._column.card(index).translated(0, -self.verticalScrollBar().value())
-
-    def _origin(self, index: int) -> QPointF:
-        """Where its text begins."""
-        inset = PADDING if self._column[index].mine else 0
-        return self._card(index).topLeft() + QPointF(inset, inset)
-
-    def _index_at(self, point: QPointF) -> int:
-        return self._column.at(point.y() + self.verticalScrollBar().value())
-
-    def _position_at(self, point: QPointF) -> Position | None:
-        """The character nearest to a point of the viewport."""
-        if not len(self._column):
-            return None
-        index = self._index_at(point)
-        layout = self._column.document(index).documentLayout()
-        hit = layout.hitTest(point - self._origin(index), Qt.HitTestAccuracy.FuzzyHit)
-        return index, max(0, hit)
-
-    def _link_at(self, point: QPointF) -> str:
-        if not len(self._column):
-            return ""
-        index = self._index_at(point)
-        layout = self._column.document(index).documentLayout()
-        return layout.anchorAt(point - self._origin(index))
-
-    def _adjust(self) -> None:
-        """The scroll bar to the column's height; the end is followed where it was."""
-        bar, height = self.verticalScrollBar(), self.viewport().height()
-        following = self._following
-        bar.setPageStep(height)
-        bar.setRange(0, max(0, round(self._column.height - height)))
-        if following:
-            bar.setValue(bar.maximum())
-        self.viewport().update()
-
-    def _lay_out_visible(self) -> None:
-        """Lay out what is seen, until no more comes into view by it."""
-        for _ in range(4):
-            if not self._lay_out_once():
-                return
-
-    def _lay_out_once(self) -> bool:
-        """What lies above grows upwards, so that nothing jumps. Whether anything was laid out."""
-        bar, visible = self.verticalScrollBar(), self._visible()
-        moved, changed = 0.0, False
-        for index in visible:
-            entry = self._column[index]
-            if entry.document is None:
-                above = self._card(index).bottom() < 1
-                before = entry.height
-                self._column.document(index)
-                changed = True
-                moved += entry.height - before if above else 0
-        if changed:
-            self._column.forget_far(visible)
-            self._column.place()
-            self._adjust()
-            if not self._following and moved:
-                bar.setValue(round(bar.value() + moved))
-        return changed
-
-    def _follow(self, following: bool) -> None:
-        if following != self._following:
-            self._following = following
-            self.following_changed.emit(following)
-
-    def _scrolled(self, value: int) -> None:
-        self._follow(value >= self.verticalScrollBar().maximum() - NEAR_END)
-        self._copy_code.hide()
-        self.viewport().update()
-
-    # --- painting ------------------------------------------------------------------------------
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        self._lay_out_visible()
-        visible, clip = self._visible(), QRectF(event.rect())
-        painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(clip, QColor(self._tokens.surface))
-        for index in visible:
-            if self._column[index].key == self.editor.key:
-                continue
-            if self._card(index).adjusted(-RING, -RING, RING, RING).intersects(clip):
-                self._paint(painter, index, clip)
-        painter.end()
-        self._show_readable(visible)
+    def _painted(self) -> None:
         self._show_bar()
         self._place_editor()
 
-    def _paint(self, painter: QPainter, index: int, clip: QRectF) -> None:
-        paint_message(
-            painter,
-            self._column[index],
-            self._column.document(index),
-            Place(self._card(index), self._origin(index), clip, self._column.note_height),
-            self._tokens,
-            self._selection.painted(index, QColor(self._tokens.selection)),
-            current=index == self._current and self.hasFocus(),
-            note_room=self._bar.sizeHint().width() + 8,
-        )
-
-    def _show_readable(self, visible: range) -> None:
-        self._reading.show([(self._column[at], self._card(at).toAlignedRect()) for at in visible])
+    def _restyled(self) -> None:
+        self._give_editor_room()
 
     def _show_bar(self) -> None:
         """Beside the message under the mouse, else the one the keyboard is at."""
