@@ -3,6 +3,7 @@ only removed with their conversations.
 """
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from desktop_llm.core.conversations import state_name
@@ -17,6 +18,21 @@ class KvFiles:
         for path in self._files(state_name(conversation)):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def sweep(self, alive: Iterable[int], most_bytes: int) -> int:
+        """Remove those of conversations that are gone, and the least recently used ones over the
+        budget. Returns how many files went.
+        """
+        names = {state_name(conversation) for conversation in alive}
+        removed, size = 0, 0
+        with contextlib.suppress(OSError):
+            found = [(path.stat(), path) for path in self.folder.glob("*.kv*")]
+            for stat, path in sorted(found, key=lambda each: -each[0].st_mtime):
+                size += stat.st_size
+                if path.suffix != ".kv" or path.stem not in names or size > most_bytes:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        return removed
 
     def _files(self, name: str) -> list[Path]:
         return [self.folder / f"{name}.kv", self.folder / f"{name}.kv.part"]

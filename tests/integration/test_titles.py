@@ -33,9 +33,9 @@ def test_a_conversation_gets_a_title_and_keeps_its_cache(services, monkeypatch):
     monkeypatch.setattr(titles, "_quiet_seconds", 0.05)
     request = chat.prompts.request
 
-    def brief(messages, continues=False):
+    def brief(*asked, **how):
         greedy = Sampling(temperature=0, repeat_penalty=1.1)
-        return replace(request(messages, continues), sampling=greedy, max_tokens=60)
+        return replace(request(*asked, **how), sampling=greedy, max_tokens=60)
 
     monkeypatch.setattr(chat.prompts, "request", brief)
     first = chat.send(None, QUESTION, None).result(120).reply
