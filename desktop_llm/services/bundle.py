@@ -61,11 +61,13 @@ class Services:
             opened.callback(engine.close)
             kv_files = KvFiles(folders.sessions)
 
+            def states_bytes() -> int:
+                return current().state_cache_megabytes * 1_000_000
+
             def states() -> StateCache:
-                megabytes = current().state_cache_megabytes
                 return StateCache(
                     folder=str(kv_files.folder),
-                    disk_bytes=megabytes * 1_000_000,
+                    disk_bytes=states_bytes(),
                     memory_bytes=STATES_IN_MEMORY,
                 )
 
@@ -73,7 +75,7 @@ class Services:
             titles = Titles(database, models, engine, current, lambda _conversation: on_change())
             opened.callback(titles.close)
             chat = ChatService(database, models, engine, current, titles, kv_files)
-            maintenance = Maintenance(folders, database, chat.bin, backups)
+            maintenance = Maintenance(folders, database, chat.bin, backups, kv_files, states_bytes)
             maintenance.start()
             opened.callback(maintenance.close)
             watch = ChangeWatch(folders.database, on_change, others=database.others_version)

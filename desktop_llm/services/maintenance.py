@@ -16,7 +16,9 @@ from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
 from desktop_llm.storage import disk, relocation
 from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.bin import Bin
+from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.paths import Folders
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,18 @@ class Done:
 class Maintenance:
     """`start` works on a thread of its own; `close` ends it between two steps and waits."""
 
-    def __init__(self, folders: Folders, database: Database, bin: Bin, backups: Backups) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        database: Database,
+        bin: Bin,
+        backups: Backups,
+        states: KvFiles | None = None,
+        states_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`states_bytes`: how much of `states` may stay."""
+        self._states = states
+        self._states_bytes = states_bytes
         self._folders = folders
         self._database = database
         self._bin = bin
@@ -77,7 +90,12 @@ class Maintenance:
         def leave_old_folder() -> None:
             done.left = [str(path) for path in relocation.erase_old(self._folders)]
 
-        for step in (purge, back_up, sweep, self._database.tidy, leave_old_folder):
+        def sweep_states() -> None:
+            if self._states is not None:
+                alive = [found.id for found in Conversations(self._database).all()]
+                done.swept += self._states.sweep(alive, self._states_bytes())
+
+        for step in (purge, back_up, sweep, sweep_states, self._database.tidy, leave_old_folder):
             if not self._closing.is_set():
                 self._try(step)
         return done

@@ -133,6 +133,11 @@ class SettingsPage(QScrollArea):
         about = _("Gives the model's memory back after this time without a question.")
         self._number("idle_unload_minutes", _("Unload when idle"), about, (0, 1440),
                      suffix=_(" min"), zero=_("Never"))  # fmt: skip
+        about = _("What the model has read of a conversation is kept on this disk, so that it goes "
+                  "on at once when you come back, also after a restart. It goes with its "
+                  "conversation.")  # fmt: skip
+        self._number("state_cache_megabytes", _("Keep what was read"), about, (0, 1_048_576),
+                     suffix=_(" MB"), zero=_("Nothing"))  # fmt: skip
         about = _("The model gives new conversations a title while it is idle.")
         self._switch("write_titles", _("Write titles"), about)
 
