@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication
 from desktop_llm.app import SWITCH_SECONDS
 from desktop_llm.core.generation import GenerationRequest, Sampling
 from desktop_llm.core.messages import Message
+from desktop_llm.core.presets import Parameters
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui.program import Program
@@ -48,7 +49,10 @@ def main() -> None:
         chat = program.services.chat
 
         def request(
-            messages: tuple[Message, ...], conversation: str = "", continues: bool = False
+            messages: tuple[Message, ...],
+            _parameters: Parameters,
+            conversation: str = "",
+            continues: bool = False,
         ) -> GenerationRequest:
             sampling = Sampling(
                 temperature=0.7 if options.long else 0,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, Message, MessageState, Role
+from desktop_llm.core.presets import NOTHING_SET, Parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Conversation:
     created: float  # seconds since the epoch
     changed: float
     policy: Policy = Policy.ASK  # for when it has become too long for the model
+    parameters: Parameters = NOTHING_SET
 
 
 class Titled(StrEnum):

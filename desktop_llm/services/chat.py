@@ -14,11 +14,12 @@ from desktop_llm.core.engine import RenderedPrompt
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.core.outlook import Outlook
+from desktop_llm.core.presets import NOTHING_SET, Parameters
 from desktop_llm.core.replies import ReplyTask
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
-from desktop_llm.services.contexts import Contexts
+from desktop_llm.services.contexts import Contexts, Manner
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
@@ -29,6 +30,7 @@ from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.organiser import Organiser
+from desktop_llm.storage.presets import Presets
 from desktop_llm.storage.tree import Tree
 
 
@@ -52,6 +54,7 @@ class ChatService:
         self.tree = Tree(database, self._forget_state)
         self.bin = Bin(database, self._forget_state)
         self.organiser = Organiser(database)
+        self.presets = Presets(database)
         self.prompts = Prompts(settings)
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
@@ -71,10 +74,11 @@ class ChatService:
         parent: int | None,
         model: str = "",
         edits: int | None = None,
+        new: Conversation | None = None,
     ) -> ReplyTask:
-        """Ask `text` after message `parent`; None: in a new conversation. `model`: other than the
-        one that is stored with it. `edits`: the question that this one is another version of. The
-        task ends with the finished reply.
+        """Ask `text` after message `parent`; None: in a new conversation, with the model and
+        parameters of `new`. `model`: other than the one that is stored with it. `edits`: the
+        question that this one is another version of. The task ends with the finished reply.
 
         It fails where the question could not be kept, or is too long and stands in the draft again;
         any other fault of the model is the state and reason of the reply.
@@ -84,7 +88,7 @@ class ChatService:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         return self._start(
             conversation,
-            lambda name: self._store.ask(conversation, text, parent, name, edits),
+            lambda name: self._store.ask(conversation, text, parent, name, edits, new),
             model,
             new_question=True,
         )
@@ -141,31 +145,45 @@ class ChatService:
         if self._titles is not None:
             self._titles.go_on(job.conversation)
 
-    def outlook(self, conversation: int | None, draft: str, model: str = "") -> Outlook | None:
-        """What sending `draft` now would send. Blocks, and loads the model where that is not the
-        one loaded; None where that was stopped, or for a file that crashed when it was loaded last.
+    def outlook(
+        self,
+        conversation: int | None,
+        draft: str,
+        model: str = "",
+        new: Parameters = NOTHING_SET,
+    ) -> Outlook | None:
+        """What sending `draft` now would send; `new`: for a new conversation. Blocks, and loads the
+        model where that is not the one loaded; None where that was stopped, or for a file that
+        crashed when it was loaded last.
         """
         with self._titles_paused():
             if not self._ensure_loaded(conversation, model):
                 return None
-            branch, policy = self._asked_with(conversation)
-            return self._contexts.outlook(branch, draft, policy)
+            branch, manner = self._asked_with(conversation, new)
+            return self._contexts.outlook(branch, draft, manner)
 
     def rendered(
-        self, conversation: int | None, draft: str, model: str = ""
+        self,
+        conversation: int | None,
+        draft: str,
+        model: str = "",
+        new: Parameters = NOTHING_SET,
     ) -> RenderedPrompt | None:
         """The prompt that sending `draft` now would make, to the letter. As `outlook` else."""
         with self._titles_paused():
             if not self._ensure_loaded(conversation, model):
                 return None
-            branch, policy = self._asked_with(conversation)
-            prompt = self._contexts.prompt_of(branch, draft, policy)
+            branch, manner = self._asked_with(conversation, new)
+            prompt = self._contexts.prompt_of(branch, draft, manner)
             return self._means.engine.render_prompt(prompt).result()
 
-    def _asked_with(self, conversation: int | None) -> tuple[list[StoredMessage], Policy]:
+    def _asked_with(
+        self, conversation: int | None, new: Parameters
+    ) -> tuple[list[StoredMessage], Manner]:
         if conversation is None:
-            return [], Policy.ASK
-        return self._branch(conversation), self._store.get(conversation).policy
+            return [], Manner(parameters=new)
+        like = self._store.get(conversation)
+        return self._branch(conversation), Manner(like.policy, like.parameters)
 
     @contextmanager
     def _titles_paused(self) -> Iterator[None]:
@@ -229,6 +247,9 @@ class ChatService:
     def choose_policy(self, conversation: int, policy: Policy) -> None:
         """For when it has become too long for the model."""
         self._store.choose_policy(conversation, policy)
+
+    def set_parameters(self, conversation: int, parameters: Parameters) -> None:
+        self._store.set_parameters(conversation, parameters)
 
     def take_care(self, message: int, care: Care) -> None:
         """Whether the model is always, or never, to see a message."""

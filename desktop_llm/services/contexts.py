@@ -8,6 +8,7 @@ from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.engine import TokenCount
 from desktop_llm.core.messages import Message, MessageState, Role
 from desktop_llm.core.outlook import EXCERPT_LENGTH, Kind, Outlook, OutlookItem
+from desktop_llm.core.presets import NOTHING_SET, Parameters
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.services.summaries import SUMMARY_TOKENS
@@ -15,6 +16,14 @@ from desktop_llm.storage.conversations import Conversations
 
 TEMPLATE_TOKENS = 64  # of a message, more than any template writes around it
 MOST_TRIES = 4  # at a plan: dropping a message may change what the template writes
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a conversation says of its prompts."""
+
+    policy: Policy = Policy.ASK
+    parameters: Parameters = NOTHING_SET
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +67,19 @@ class Contexts:
         self._engine = engine
 
     def prepare(
-        self, path: Sequence[StoredMessage], policy: Policy, context_length: int, begun: str = ""
+        self, path: Sequence[StoredMessage], manner: Manner, context_length: int, begun: str = ""
     ) -> Prepared:
         """The prompt of a reply to the last message of `path`. `begun`: what there is of it."""
+        policy, system = manner.policy, self._prompts.head(manner.parameters)
         parts, end = _parts(path), _begun(begun)
         if surely_fits([part.said for part in parts] + list(end), context_length):
             kept = [part.said for part in parts if part.care is not Care.EXCLUDED]
-            messages = (*self._head(), *kept, *end)
+            messages = (*system, *kept, *end)
             return Prepared(messages, _most_tokens(messages), context_length, policy)
-        weighed = self._weigh(parts, policy, end)
+        weighed = self._weigh(system, parts, policy, end)
         found = weighed.found
         prepared = Prepared(
-            weighed.prompt(self._head(), parts, end),
+            weighed.prompt(system, parts, end),
             found.tokens,
             context_length,
             policy,
@@ -83,21 +93,21 @@ class Contexts:
         assert before is not None  # the draft is last, and the window holds it
         known = self._summaries(parts)
         if before in known:
-            head = self._prompts.head(known[before])
+            head = self._prompts.head(manner.parameters, known[before])
             return replace(prepared, messages=weighed.prompt(head, parts, end))
         return replace(prepared, to_summarise=_to_summarise(parts, found.start, known))
 
-    def outlook(self, branch: Sequence[StoredMessage], draft: str, policy: Policy) -> Outlook:
+    def outlook(self, branch: Sequence[StoredMessage], draft: str, manner: Manner) -> Outlook:
         """What sending `draft` now would send."""
+        policy, head = manner.policy, self._prompts.head(manner.parameters)
         parts = [*_parts(branch), _Part(Message(Role.USER, draft), None)]
-        weighed = self._weigh(parts, policy, ())
+        weighed = self._weigh(head, parts, policy, ())
         found, context = weighed.found, weighed.count.context_length
         choices = tuple(
             (other, None if (seen := weighed.plan(other)).overflows else seen.unseen)
             for other in Policy
             if other is not Policy.ASK
         )
-        head = self._head()
         items = [
             _item(Kind.SYSTEM, message, tokens, Fate.SENT)
             for message, tokens in zip(head, weighed.count.parts, strict=False)
@@ -123,22 +133,25 @@ class Contexts:
         )
 
     def prompt_of(
-        self, branch: Sequence[StoredMessage], draft: str, policy: Policy
+        self, branch: Sequence[StoredMessage], draft: str, manner: Manner
     ) -> tuple[Message, ...]:
         """The messages that sending `draft` now would send."""
+        policy, head = manner.policy, self._prompts.head(manner.parameters)
         parts = [*_parts(branch), _Part(Message(Role.USER, draft), None)]
-        weighed = self._weigh(parts, policy, ())
-        head = self._head()
+        weighed = self._weigh(head, parts, policy, ())
         if weighed.found.start and policy is Policy.SUMMARY:
             before = parts[weighed.found.start].message
             known = {} if before is None else self._summaries(parts)
-            head = self._prompts.head(known.get(before or 0, ""))
+            head = self._prompts.head(manner.parameters, known.get(before or 0, ""))
         return weighed.prompt(head, parts, ())
 
     def _weigh(
-        self, parts: Sequence[_Part], policy: Policy, end: tuple[Message, ...]
+        self,
+        head: tuple[Message, ...],
+        parts: Sequence[_Part],
+        policy: Policy,
+        end: tuple[Message, ...],
     ) -> "_Weighed":
-        head = self._head()
         everything = (*head, *(part.said for part in parts), *end)
         weighed = _Weighed(self._count(everything), len(head), parts, policy)
         for _try in range(MOST_TRIES):
@@ -152,9 +165,6 @@ class Contexts:
             if more <= 0 or weighed.found.fates == found.fates:
                 break
         return weighed
-
-    def _head(self) -> tuple[Message, ...]:
-        return self._prompts.head()
 
     def _summaries(self, parts: Sequence[_Part]) -> dict[int, str]:
         return self._store.summaries([part.message for part in parts if part.message is not None])

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from desktop_llm.core.conversations import StoredMessage, state_name
+from desktop_llm.core.conversations import Conversation, StoredMessage, state_name
 from desktop_llm.core.engine import Event, Finished, LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationStats
@@ -24,7 +24,7 @@ from desktop_llm.core.tasks import Task
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services import summaries
-from desktop_llm.services.contexts import Contexts, Prepared, ToSummarise
+from desktop_llm.services.contexts import Contexts, Manner, Prepared, ToSummarise
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
@@ -85,6 +85,7 @@ class ReplyJob:
         self._ask = ask
         self._lock = threading.Lock()
         self._engine_task: Task[Event, Any] | None = None
+        self._like: Conversation  # as it was when the reply was begun
         self._unseen = 0  # messages that the model does not see
         self.conversation = conversation  # None: a new one, until the question is kept
         self.task: ReplyTask = Task(on_cancel=self._cancel)
@@ -193,10 +194,13 @@ class ReplyJob:
         self, question: StoredMessage, reply: StoredMessage, pieces: list[str]
     ) -> Finished:
         means = self._means
+        self._like = means.store.get(question.conversation)
         prepared = self._prepare(question, reply)
         self._unseen = prepared.unseen
         state = state_name(question.conversation)
-        request = means.prompts.request(prepared.messages, state, continues=bool(reply.text))
+        request = means.prompts.request(
+            prepared.messages, self._like.parameters, state, continues=bool(reply.text)
+        )
         news = threading.Event()
         task = self._watch(means.engine.generate(request))
         task.set_wake(news.set)
@@ -226,12 +230,12 @@ class ReplyJob:
         means = self._means
         loaded = means.engine.model
         context = loaded.context_length if loaded else means.options().context_length
-        policy = means.store.get(question.conversation).policy
+        manner = Manner(self._like.policy, self._like.parameters)
         path = means.kept.within(means.tree.path(question.id))
-        prepared = means.contexts.prepare(path, policy, context, reply.text)
+        prepared = means.contexts.prepare(path, manner, context, reply.text)
         if prepared.to_summarise is not None:
             self._summarise(prepared.to_summarise, reply.model, context)
-            prepared = means.contexts.prepare(path, policy, context, reply.text)
+            prepared = means.contexts.prepare(path, manner, context, reply.text)
         if prepared.overflows:
             code = FaultCode.PROMPT_TOO_LONG if prepared.hopeless else FaultCode.CONTEXT_OVERFLOW
             raise EnvironmentFault(code, tokens=prepared.tokens, context=context)

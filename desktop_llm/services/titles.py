@@ -158,7 +158,10 @@ class Titles:
         said = " ".join(stored.text for stored in branch if stored.role is Role.USER)
         instruction, begun = _CHINESE if _is_chinese(said) else _ENGLISH
         messages = self._prompts.messages(
-            branch, Message(Role.USER, instruction), Message(Role.ASSISTANT, begun)
+            self._store.get(number).parameters,
+            branch,
+            Message(Role.USER, instruction),
+            Message(Role.ASSISTANT, begun),
         )
         if not self._is_cheap(number, messages):
             return

@@ -13,6 +13,7 @@ from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessag
 from desktop_llm.core.errors import FaultCode, ProgramFault
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
+from desktop_llm.core.presets import Parameters, to_json
 from desktop_llm.core.text import clean_text
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.rows import (
@@ -100,6 +101,10 @@ class Conversations:
     def choose_policy(self, conversation: int, policy: Policy) -> None:
         values = (policy.value, conversation)
         self._execute("UPDATE conversations SET policy = ? WHERE id = ?", values)
+
+    def set_parameters(self, conversation: int, parameters: Parameters) -> None:
+        values = (to_json(parameters), conversation)
+        self._execute("UPDATE conversations SET parameters = ? WHERE id = ?", values)
 
     def take_care(self, message: int, care: Care) -> None:
         self._execute("UPDATE messages SET care = ? WHERE id = ?", (care.value, message))
@@ -228,15 +233,18 @@ class Conversations:
         parent: int | None,
         model: str,
         edits: int | None = None,
+        new: Conversation | None = None,
     ) -> tuple[StoredMessage, StoredMessage]:
         """A question and its empty reply in one durable transaction; the draft is done with.
-        None: in a new conversation; a draft without one goes where it is that question.
+        None: in a new conversation, with the model and parameters of `new`; a draft without one
+        goes where it is that question.
         `edits`: the question that it is another version of; the draft stays then.
         """
 
         def insert(connection: apsw.Connection) -> tuple[int, int]:
             if conversation is None:
-                number = insert_conversation(connection, "", "")
+                how = (new.model, new.parameters) if new is not None else ("", None)
+                number = insert_conversation(connection, "", *how)
                 connection.execute("DELETE FROM new_draft WHERE text = ?", (clean_text(text),))
             else:
                 number = conversation

@@ -104,6 +104,26 @@ CREATE TABLE summaries (
 );
 """
 
+# `parameters`: what differs from the default, as `core.presets` writes it.
+_PRESETS = """
+ALTER TABLE conversations ADD COLUMN parameters TEXT NOT NULL DEFAULT '';
+CREATE TABLE presets (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL,
+    model      TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    position   INTEGER NOT NULL
+);
+CREATE TABLE prompts (
+    id       INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    used     REAL
+);
+INSERT INTO given_ids VALUES ('presets', 0), ('prompts', 0);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
@@ -111,4 +131,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("versions", _VERSIONS),
     ("folders, pins, tags", _ORDER),
     ("context", _CONTEXT),
+    ("presets and prompts", _PRESETS),
 )

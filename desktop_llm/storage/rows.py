@@ -13,12 +13,13 @@ from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.conversations import Conversation, StoredMessage, Titled
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
+from desktop_llm.core.presets import Parameters, from_json, to_json
 from desktop_llm.core.text import clean_text
 from desktop_llm.storage.search_index import index_message, index_title
 
 TITLE_LENGTH = 60  # characters
 
-CONVERSATION = "id, title, model, leaf, draft, created, changed, policy"
+CONVERSATION = "id, title, model, leaf, draft, created, changed, policy, parameters"
 MESSAGE = (
     "id, conversation, parent, role, text, state, created, model, reason, finish, stats,"
     " origin, made, draft, care, unseen"
@@ -40,7 +41,7 @@ def rows_of(connection: apsw.Connection, sql: str, values: tuple[Any, ...] = ())
 
 
 def conversation_of(row: Any) -> Conversation:
-    number, title, model, leaf, draft, created, changed, policy = row
+    number, title, model, leaf, draft, created, changed, policy, parameters = row
     return Conversation(
         id=number,
         title=title,
@@ -50,6 +51,7 @@ def conversation_of(row: Any) -> Conversation:
         created=created,
         changed=changed,
         policy=Policy(policy),
+        parameters=from_json(parameters),
     )
 
 
@@ -108,12 +110,15 @@ def path_to(connection: apsw.Connection, leaf: int | None) -> list[StoredMessage
     return [message_of(row, tuple(below.get(row[2], ()))) for row in rows]
 
 
-def insert_conversation(connection: apsw.Connection, title: str, model: str) -> int:
+def insert_conversation(
+    connection: apsw.Connection, title: str, model: str, parameters: Parameters | None = None
+) -> int:
     number, now = new_id(connection, "conversations"), time.time()
     connection.execute(
-        "INSERT INTO conversations (id, sequence, title, titled, model, created, changed)"
-        " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?, ?)",
-        (number, title, _by_a_person(title), model, now, now),
+        "INSERT INTO conversations"
+        " (id, sequence, title, titled, model, created, changed, parameters)"
+        " VALUES (?, (SELECT coalesce(max(sequence), 0) + 1 FROM conversations), ?, ?, ?, ?, ?, ?)",
+        (number, title, _by_a_person(title), model, now, now, to_json(parameters or Parameters())),
     )
     index_title(connection, number, title)
     return number

@@ -15,7 +15,9 @@ from desktop_llm.core.messages import Role
 from desktop_llm.core.text import clean_text
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.rows import (
+    CONVERSATION,
     MESSAGE,
+    conversation_of,
     find_message,
     insert_conversation,
     new_id,
@@ -167,9 +169,9 @@ class Tree:
 
         def change(connection: apsw.Connection) -> int:
             old = find_message(connection, message).conversation
-            sql = "SELECT model FROM conversations WHERE id = ?"
-            ((model,),) = rows_of(connection, sql, (old,))
-            fork = insert_conversation(connection, title, model)
+            sql = f"SELECT {CONVERSATION} FROM conversations WHERE id = ?"
+            like = conversation_of(rows_of(connection, sql, (old,))[0])
+            fork = insert_conversation(connection, title, like.model, like.parameters)
             parent: int | None = None
             for copied in path_to(connection, message):
                 number = new_id(connection, "messages")

@@ -172,6 +172,7 @@ QFrame#page { background: $surface; border: none; }
 QFrame#card { background: $tint; border: none; border-radius: 10px; }
 QFrame#fault, QFrame#question { background: $tint; border: 1px solid $danger;
   border-radius: 10px; }
+QFrame#choices { background: $tint; border: 1px solid $accent; border-radius: 10px; }
 QFrame#toast { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QListView#completions { background: $surface; border: 1px solid $border; }
 QFrame#tag { background: $tint; border: 1px solid transparent; border-radius: ${pill}px; }

@@ -8,6 +8,7 @@ import pytest
 from desktop_llm.core.engine import LoadProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import Made, MessageState, Role
+from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Asked
 from desktop_llm.core.settings import Settings
 from desktop_llm.services.models import ModelService
@@ -174,7 +175,7 @@ def test_the_next_question_carries_the_conversation(make_chat):
     number = chat.store.create().id
     reply = chat.service.send(number, "one", None).result(20).reply
     chat.service.send(number, "two", reply.id).result(20)
-    prompt = chat.service.prompts.messages(chat.store.branch(number))
+    prompt = chat.service.prompts.messages(Parameters(), chat.store.branch(number))
     assert [message.text for message in prompt] == ["Be brief.", "one", "one ", "two", "two "]
 
 
@@ -267,7 +268,7 @@ def test_an_edited_reply_is_what_the_next_question_builds_on(make_chat):
     reply = chat.service.send(number, "one", None).result(20).reply
     edited = chat.service.edit_reply(reply, "uno \ud800")
     assert (edited.text, edited.model, edited.made) == ("uno \ufffd", "a-model", Made.EDITED)
-    prompt = chat.service.prompts.messages(chat.service.open(number)[1])
+    prompt = chat.service.prompts.messages(Parameters(), chat.service.open(number)[1])
     assert [message.text for message in prompt] == ["one", "uno \ufffd"]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from desktop_llm.core.conversations import Titled
 from desktop_llm.core.messages import MessageState
 from desktop_llm.core.models import LoadOptions
+from desktop_llm.core.presets import Parameters
 from desktop_llm.core.settings import Settings, valid
 from desktop_llm.engine.arbiter import Priority
 from desktop_llm.services.titles import LONGEST, MOST_TOKENS, is_about, title_from
@@ -120,7 +121,7 @@ def test_the_prompt_is_the_conversation_and_one_instruction(make_chat):
     number = chat.ask("煎饼怎么做？").conversation
     chat.tried.get(timeout=20)
     asked, titled = requests
-    said = chat.service.prompts.messages(chat.store.branch(number))
+    said = chat.service.prompts.messages(Parameters(), chat.store.branch(number))
     assert titled.messages[: len(said)] == said
     assert titled.messages[: len(asked.messages)] == asked.messages
     instruction, begun = titled.messages[len(said) :]

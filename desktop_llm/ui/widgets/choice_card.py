@@ -24,7 +24,7 @@ class ChoiceCard(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.after: QWidget | None = None  # gets the focus when this goes with it
-        self.setObjectName("question")
+        self.setObjectName("choices")
         self._words = plain_label(parent=self)
         self._words.setProperty("strong", True)
         self._about = plain_label(parent=self)
