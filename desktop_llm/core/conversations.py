@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.generation import GenerationStats
-from desktop_llm.core.messages import Made, Message, MessageState, Role
+from desktop_llm.core.messages import Made, Message, MessageState, Role, split_thought
 from desktop_llm.core.presets import NOTHING_SET, Parameters
 
 
@@ -96,7 +96,9 @@ class StoredMessage:
 
     @property
     def message(self) -> Message:
-        return Message(self.role, self.text)
+        """As the model sees it: not what it thought aloud before, only the answer."""
+        mine = self.role is not Role.ASSISTANT
+        return Message(self.role, self.text if mine else split_thought(self.text)[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

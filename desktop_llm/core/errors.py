@@ -61,6 +61,8 @@ class FaultCode(StrEnum):
     SETTINGS_BROKEN = "settings-broken"
     FILE_UNREADABLE = "file-unreadable"
     FILE_UNWRITABLE = "file-unwritable"
+    FILE_TOO_LARGE = "file-too-large"
+    NO_PRESETS_FILE = "no-presets-file"
     INPUT_EMPTY = "input-empty"
     BUG = "bug"
 

@@ -133,6 +133,7 @@ class GenerationStats:
     seed: int
     threads: int  # at the end
     context_used: int  # tokens in the KV cache afterwards
+    thinking_seconds: float = 0.0  # until the answer began, where the model thought aloud first
 
     @property
     def tokens_per_second(self) -> float:

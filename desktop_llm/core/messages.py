@@ -19,6 +19,18 @@ class MessageState(StrEnum):
     INTERRUPTED = "interrupted"  # by a crash or a fault
 
 
+THINKS, THOUGHT = "<think>", "</think>"  # as reasoning models write around what they think
+
+
+def split_thought(text: str) -> tuple[str | None, bool, str]:
+    """What a model thought aloud (None: nothing), whether that has ended, and the answer."""
+    begun = text.lstrip()
+    if not begun.startswith(THINKS):
+        return None, False, text
+    thought, end, answer = begun[len(THINKS) :].partition(THOUGHT)
+    return thought, bool(end), answer.lstrip("\n")
+
+
 class Made(StrEnum):
     """How a stored message came of another version of it."""
 

@@ -172,7 +172,8 @@ class Prompt:
     id: int = 0  # of the store
 
 
-_VARIABLE = re.compile(r"\{\{\s*([^{}\n]{1,80}?)\s*\}\}")
+# Every part is bounded: a stranger's file must not make the search slow.
+_VARIABLE = re.compile(r"\{\{[^\S\n]{0,8}([^{}\s](?:[^{}\n]{0,78}[^{}\s])?)[^\S\n]{0,8}\}\}")
 
 
 def variables_of(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from desktop_llm.core.messages import THINKS, THOUGHT
 from desktop_llm.rendering.markdown import (
     Block,
     Code,
@@ -18,17 +19,21 @@ from desktop_llm.rendering.markdown import (
     Span,
     blocks_of,
     read_blocks,
+    reasoning,
 )
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 Blocks = tuple[Block, ...]
+LONGEST_FORMULA = 4000  # characters
 CHEAP = 400  # characters that are parsed in a few milliseconds, also beside a busy engine
 
-_SPECIAL = re.compile(r"[*_`~\[\]<>&\\\t\r\f\v\x00]")  # may begin or end a style, a link …
-_DELIMITERS = "*_`~\\"  # what they mean depends on the character after them
+_SPECIAL = re.compile(r"[*_`~$^\[\]<>&\\\t\r\f\v\x00]")  # may begin or end a style, a link …
+_DELIMITERS = "*_`~$\\"  # what they mean depends on the character after them
 _LETTER = re.compile(r"[^\W\d_]")
+_FORMULA = re.compile(r"^\s*(?:[->*+\d.)]\s*)*(?:\$\$|\\\[)", re.MULTILINE)
+_BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[[ xX]?\]?$")  # of a task, whose words come yet
 _FENCE = re.compile(r"(```+|~~~+)[^`~\n]*\n")
 
 
@@ -38,16 +43,50 @@ class StreamingParser:
     def __init__(self) -> None:
         self._open = ""  # source of what is not finished
         self._blocks: Blocks = ()  # what that makes
+        self._begin: str | None = ""  # until it is seen whether the model thinks aloud first
+        self._thought: str | None = None  # what it thinks, until that has ended
         self._number: int | None = None  # of the open part's first item, in a list that was cut
 
     def is_cheap(self, more: str) -> bool:
         """Whether `feed` takes a few milliseconds at most."""
+        if self._thought is not None and THOUGHT not in self._thought[-len(THOUGHT) :] + more:
+            return True
         if len(self._open) + len(more) <= CHEAP:
             return True
         return bool(more) and _grown(self._blocks, self._open, more) is not None
 
     def feed(self, more: str) -> tuple[Blocks, Blocks]:
         """Blocks newly finished, and those still open (they replace the open ones of before)."""
+        if self._begin is not None and self._begins_to_think(more):
+            assert self._begin is not None
+            more = self._begin.lstrip()[len(THINKS) :]
+            self._begin, self._thought, self._open, self._blocks = None, "", "", ()
+        return self._feed(more) if self._thought is None else self._think(more)
+
+    def _begins_to_think(self, more: str) -> bool:
+        """Until that is clear, what there is of it is shown as text."""
+        assert self._begin is not None
+        self._begin += more
+        start = self._begin.lstrip()
+        if start.startswith(THINKS):
+            return True
+        if start and not THINKS.startswith(start):
+            self._begin = None
+        return False
+
+    def _think(self, more: str) -> tuple[Blocks, Blocks]:
+        """What is thought is parsed once, when it has ended."""
+        assert self._thought is not None
+        self._thought += more
+        thought, end, answer = self._thought.partition(THOUGHT)
+        if not end:
+            return (), (reasoning(thought, ended=False),)
+        self._thought = None
+        done = reasoning(thought, ended=True)
+        finished, open_end = self._feed(answer.lstrip("\n"))
+        return (done, *finished), open_end
+
+    def _feed(self, more: str) -> tuple[Blocks, Blocks]:
         grown = _grown(self._blocks, self._open, more) if more else self._blocks
         self._open += more
         if grown is not None:
@@ -82,15 +121,18 @@ class StreamingParser:
         ]
         if len(lines) < 2 or not self._cut(lines[-1]):
             return (), (whole,)
-        done = replace(whole, items=whole.items[:-1])
+        done = _part(whole, slice(0, -1))
         if whole.start is not None:
             self._number = whole.start + len(done.items)
-        return (done,), self._numbered((replace(whole, items=whole.items[-1:]),))
+        return (done,), self._numbered((_part(whole, slice(-1, None)),))
 
     def _cut(self, line: int) -> bool:
         """Let the open part begin at that line of it, unless that may yet mean something else."""
-        rest = "\n".join(self._open.split("\n")[line:])
+        lines = self._open.split("\n")
+        rest = "\n".join(lines[line:])
         if "\n" not in rest and not _LETTER.search(rest):
+            return False
+        if _formula_is_open("\n".join(lines[:line])):
             return False
         self._open = rest
         return True
@@ -104,16 +146,29 @@ class StreamingParser:
         return (replace(blocks[0], start=self._number), *blocks[1:])
 
 
+def _part(whole: Items, part: slice) -> Items:
+    tasks = whole.done[part]
+    if all(state is None for state in tasks):
+        tasks = ()
+    return replace(whole, items=whole.items[part], done=tasks)
+
+
 def joined(blocks: Sequence[Block]) -> Blocks:
     """Lists that were cut while they streamed as the one list they are."""
     found: list[Block] = []
     for block in blocks:
         before = found[-1] if found else None
         if isinstance(block, Items) and isinstance(before, Items) and _goes_on(before, block):
-            found[-1] = replace(before, items=before.items + block.items)
+            found[-1] = _together(before, block)
         else:
             found.append(block)
     return tuple(found)
+
+
+def _together(before: Items, after: Items) -> Items:
+    done = before.done or (None,) * len(before.items), after.done or (None,) * len(after.items)
+    tasks = (*done[0], *done[1]) if before.done or after.done else ()
+    return replace(before, items=before.items + after.items, done=tasks)
 
 
 def _goes_on(before: Items, after: Items) -> bool:
@@ -137,6 +192,13 @@ def _grown(blocks: Blocks, source: str, more: str) -> Blocks | None:
         return None
     grown = _with_words(last, words)
     return None if grown is None else (*blocks[:-1], grown)
+
+
+def _formula_is_open(text: str) -> bool:
+    """A formula on lines of its own may have begun, and not ended. None is endless."""
+    dollars, brackets = text.count("$$"), text.count("\\[") - text.count("\\]")
+    begun = (dollars % 2 or brackets > 0) and len(text) <= LONGEST_FORMULA
+    return bool(begun and _FORMULA.search(text))
 
 
 def _fenced(source: str, more: str) -> str | None:
@@ -180,6 +242,7 @@ def _plain_words(source: str, more: str) -> str | None:
         or base[-1] in _DELIMITERS
         or "&" in line
         or line.lstrip().startswith("[")
+        or _BOX.search(line)
     ):
         return None
     if not _LETTER.search(line):

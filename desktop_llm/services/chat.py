@@ -75,10 +75,12 @@ class ChatService:
         model: str = "",
         edits: int | None = None,
         new: Conversation | None = None,
+        parameters: Parameters | None = None,
     ) -> ReplyTask:
         """Ask `text` after message `parent`; None: in a new conversation, with the model and
-        parameters of `new`. `model`: other than the one that is stored with it. `edits`: the
-        question that this one is another version of. The task ends with the finished reply.
+        parameters of `new`. `model` and `parameters`: other than those that are stored with it.
+        `edits`: the question that this one is another version of. The task ends with the finished
+        reply.
 
         It fails where the question could not be kept, or is too long and stands in the draft again;
         any other fault of the model is the state and reason of the reply.
@@ -90,20 +92,31 @@ class ChatService:
             conversation,
             lambda name: self._store.ask(conversation, text, parent, name, edits, new),
             model,
+            parameters,
             new_question=True,
         )
 
-    def retry(self, message: StoredMessage, model: str = "") -> ReplyTask:
+    def retry(
+        self, message: StoredMessage, model: str = "", parameters: Parameters | None = None
+    ) -> ReplyTask:
         """Make another reply to the same question, or one to this question, as a new branch."""
         question = message.id if message.role is Role.USER else message.parent
         return self._start(
-            message.conversation, lambda name: self._begin(question, name, None), model
+            message.conversation,
+            lambda name: self._begin(question, name, None),
+            model,
+            parameters,
         )
 
-    def go_on(self, reply: StoredMessage, model: str = "") -> ReplyTask:
+    def go_on(
+        self, reply: StoredMessage, model: str = "", parameters: Parameters | None = None
+    ) -> ReplyTask:
         """Go on where a reply ended, in another version of it."""
         return self._start(
-            reply.conversation, lambda name: self._begin(reply.parent, name, reply), model
+            reply.conversation,
+            lambda name: self._begin(reply.parent, name, reply),
+            model,
+            parameters,
         )
 
     def _begin(
@@ -125,9 +138,14 @@ class ChatService:
         return question, reply
 
     def _start(
-        self, conversation: int | None, ask: Ask, model: str, new_question: bool = False
+        self,
+        conversation: int | None,
+        ask: Ask,
+        model: str,
+        parameters: Parameters | None,
+        new_question: bool = False,
     ) -> ReplyTask:
-        job = ReplyJob(self._means, conversation, ask, model, new_question, self._ended)
+        job = ReplyJob(self._means, conversation, ask, model, parameters, new_question, self._ended)
         with self._lock:
             if conversation is not None and any(
                 other.conversation == conversation for other in self._replies
@@ -151,8 +169,10 @@ class ChatService:
         draft: str,
         model: str = "",
         new: Parameters = NOTHING_SET,
+        after: int | None = None,
     ) -> Outlook | None:
-        """What sending `draft` now would send; `new`: for a new conversation. Blocks, and loads the
+        """What sending `draft` now would send; `new`: for a new conversation; `after`: not below
+        what is shown but below that message, 0: as the first. Blocks, and loads the
         model where that is not the one loaded; None where that was stopped, or for a file that
         crashed when it was loaded last.
         """
@@ -160,6 +180,8 @@ class ChatService:
             if not self._ensure_loaded(conversation, model):
                 return None
             branch, manner = self._asked_with(conversation, new)
+            if after is not None:
+                branch = self._kept.within(self.tree.path(after)) if after else []
             return self._contexts.outlook(branch, draft, manner)
 
     def rendered(
@@ -211,11 +233,15 @@ class ChatService:
 
     def _forget_state(self, conversation: int) -> None:
         """Of the model's reading of it: first in the engine, which could write it anew."""
-        engine = self._means.engine
-        if engine.model is not None and engine.worker_pid is not None:
-            engine.forget_state(state_name(conversation))
-        if self._kv_files is not None:
-            self._kv_files.remove(conversation)
+        engine, files = self._means.engine, self._kv_files
+
+        def remove(_error: object = None) -> None:
+            if files is not None:
+                files.remove(conversation)
+
+        remove()
+        if engine.worker_pid is not None:  # which may be about to write it, e.g. to unload
+            engine.forget_state(state_name(conversation)).on_end(remove)
 
     # --- conversations -------------------------------------------------------------------------
 

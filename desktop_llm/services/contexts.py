@@ -1,6 +1,6 @@
 """What of a conversation is sent: planned by `core.context`, counted by the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from desktop_llm.core.context import Care, Fate, Item, Plan, Policy, plan, reply_room
@@ -16,6 +16,9 @@ from desktop_llm.storage.conversations import Conversations
 
 TEMPLATE_TOKENS = 64  # of a message, more than any template writes around it
 MOST_TRIES = 4  # at a plan: dropping a message may change what the template writes
+
+
+Count = Callable[[tuple[Message, ...]], TokenCount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,23 @@ class Contexts:
         self._engine = engine
 
     def prepare(
-        self, path: Sequence[StoredMessage], manner: Manner, context_length: int, begun: str = ""
+        self,
+        path: Sequence[StoredMessage],
+        manner: Manner,
+        context_length: int,
+        begun: str = "",
+        count: Count | None = None,
     ) -> Prepared:
-        """The prompt of a reply to the last message of `path`. `begun`: what there is of it."""
+        """The prompt of a reply to the last message of `path`. `begun`: what there is of it;
+        `count`: the engine's, where that is to be watched over.
+        """
         policy, system = manner.policy, self._prompts.head(manner.parameters)
         parts, end = _parts(path), _begun(begun)
-        if surely_fits([part.said for part in parts] + list(end), context_length):
+        if surely_fits([*system, *(part.said for part in parts), *end], context_length):
             kept = [part.said for part in parts if part.care is not Care.EXCLUDED]
             messages = (*system, *kept, *end)
             return Prepared(messages, _most_tokens(messages), context_length, policy)
-        weighed = self._weigh(system, parts, policy, end)
+        weighed = self._weigh(system, parts, policy, end, count or self._count)
         found = weighed.found
         prepared = Prepared(
             weighed.prompt(system, parts, end),
@@ -101,7 +111,7 @@ class Contexts:
         """What sending `draft` now would send."""
         policy, head = manner.policy, self._prompts.head(manner.parameters)
         parts = [*_parts(branch), _Part(Message(Role.USER, draft), None)]
-        weighed = self._weigh(head, parts, policy, ())
+        weighed = self._weigh(head, parts, policy, (), self._count)
         found, context = weighed.found, weighed.count.context_length
         choices = tuple(
             (other, None if (seen := weighed.plan(other)).overflows else seen.unseen)
@@ -138,7 +148,7 @@ class Contexts:
         """The messages that sending `draft` now would send."""
         policy, head = manner.policy, self._prompts.head(manner.parameters)
         parts = [*_parts(branch), _Part(Message(Role.USER, draft), None)]
-        weighed = self._weigh(head, parts, policy, ())
+        weighed = self._weigh(head, parts, policy, (), self._count)
         if weighed.found.start and policy is Policy.SUMMARY:
             before = parts[weighed.found.start].message
             known = {} if before is None else self._summaries(parts)
@@ -151,14 +161,15 @@ class Contexts:
         parts: Sequence[_Part],
         policy: Policy,
         end: tuple[Message, ...],
+        count: Count,
     ) -> "_Weighed":
         everything = (*head, *(part.said for part in parts), *end)
-        weighed = _Weighed(self._count(everything), len(head), parts, policy)
+        weighed = _Weighed(count(everything), len(head), parts, policy)
         for _try in range(MOST_TRIES):
             found = weighed.found
             if all(fate is Fate.SENT for fate in found.fates):
                 break
-            counted = self._count(weighed.prompt(head, parts, end)).tokens
+            counted = count(weighed.prompt(head, parts, end)).tokens
             counted += SUMMARY_TOKENS if found.start and policy is Policy.SUMMARY else 0
             more = counted - found.tokens
             weighed.correct(more)
@@ -223,7 +234,7 @@ def _parts(path: Sequence[StoredMessage]) -> list[_Part]:
     return [
         _Part(stored.message, stored.id, stored.care)
         for stored in path
-        if stored.text and stored.state is not MessageState.STREAMING
+        if stored.message.text and stored.state is not MessageState.STREAMING
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.generation import GenerationRequest
 from desktop_llm.core.messages import Message, MessageState, Role
@@ -32,7 +33,9 @@ class Prompts:
         said = tuple(
             stored.message
             for stored in branch
-            if stored.text and stored.state is not MessageState.STREAMING
+            if stored.message.text
+            and stored.state is not MessageState.STREAMING
+            and stored.care is not Care.EXCLUDED
         )
         return (*self.head(parameters), *said, *more)
 

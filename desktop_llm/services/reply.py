@@ -13,11 +13,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from desktop_llm.core.conversations import Conversation, StoredMessage, state_name
-from desktop_llm.core.engine import Event, Finished, LoadProgress, PromptProgress, TextDelta
+from desktop_llm.core.engine import (
+    Event,
+    Finished,
+    LoadProgress,
+    PromptProgress,
+    TextDelta,
+    TokenCount,
+)
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationStats
-from desktop_llm.core.messages import MessageState
+from desktop_llm.core.messages import THINKS, THOUGHT, Message, MessageState
 from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Answered, Asked, ReplyTask, Summarising
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.tasks import Task
@@ -63,6 +71,33 @@ class Means:
         return self.settings().idle_unload_minutes * 60
 
 
+class Thinking:
+    """How long a model thinks aloud, as it writes it."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._text: str | None = ""  # until that is known; its last letters while it thinks
+        self.seconds = 0.0
+
+    def hear(self, text: str) -> None:
+        if self._text is None:
+            return
+        now = time.monotonic()
+        if not self._begun:
+            self._text += text
+            start = self._text.lstrip()
+            if start.startswith(THINKS):
+                self._begun = now
+            elif start and not THINKS.startswith(start):
+                self._text = None
+                return
+        else:
+            self._text = self._text[-len(THOUGHT) :] + text
+        if self._begun and THOUGHT in self._text:
+            self.seconds = max(0.001, now - self._begun)  # 0 is none
+            self._text = None
+
+
 class ReplyJob:
     """On a thread of its own."""
 
@@ -72,14 +107,16 @@ class ReplyJob:
         conversation: int | None,
         ask: Ask,
         model: str,
+        parameters: Parameters | None,
         new_question: bool,
         on_end: Callable[["ReplyJob"], object],
     ) -> None:
-        """`model`: empty for that of the conversation. `new_question`: it is taken back where it
-        is too long.
+        """`model`: empty for that of the conversation; `parameters`: None for its own.
+        `new_question`: it is taken back where it is too long.
         """
         self._means = means
         self._model = model
+        self._parameters = parameters
         self._new_question = new_question
         self._on_end = on_end
         self._ask = ask
@@ -195,6 +232,8 @@ class ReplyJob:
     ) -> Finished:
         means = self._means
         self._like = means.store.get(question.conversation)
+        if self._parameters is not None:  # newer than what is stored
+            self._like = replace(self._like, parameters=self._parameters)
         prepared = self._prepare(question, reply)
         self._unseen = prepared.unseen
         state = state_name(question.conversation)
@@ -205,7 +244,7 @@ class ReplyJob:
         task = self._watch(means.engine.generate(request))
         task.set_wake(news.set)
         flushed = time.monotonic()
-        unsaved = False
+        unsaved, thinking = False, Thinking()
         while True:
             news.wait(FLUSH_SECONDS if unsaved else None)
             news.clear()
@@ -213,12 +252,14 @@ class ReplyJob:
             for event in task.take_events():
                 if isinstance(event, TextDelta):
                     pieces.append(event.text)
+                    thinking.hear(event.text)
                     unsaved = True
                 if isinstance(event, TextDelta | PromptProgress | LoadProgress):
                     self.task.post(event)
             if done:
                 finished: Finished = task.result()
-                return finished
+                stats = replace(finished.stats, thinking_seconds=thinking.seconds)
+                return replace(finished, stats=stats)
             if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
                 unsaved = not self._flush(reply.id, "".join(pieces))
                 flushed = time.monotonic()
@@ -232,10 +273,17 @@ class ReplyJob:
         context = loaded.context_length if loaded else means.options().context_length
         manner = Manner(self._like.policy, self._like.parameters)
         path = means.kept.within(means.tree.path(question.id))
-        prepared = means.contexts.prepare(path, manner, context, reply.text)
+
+        def count(messages: tuple[Message, ...]) -> TokenCount:
+            counted: TokenCount = self._watch(means.engine.count_tokens(messages)).result()
+            if self.task.cancelled:
+                raise CancelledError
+            return counted
+
+        prepared = means.contexts.prepare(path, manner, context, reply.text, count)
         if prepared.to_summarise is not None:
             self._summarise(prepared.to_summarise, reply.model, context)
-            prepared = means.contexts.prepare(path, manner, context, reply.text)
+            prepared = means.contexts.prepare(path, manner, context, reply.text, count)
         if prepared.overflows:
             code = FaultCode.PROMPT_TOO_LONG if prepared.hopeless else FaultCode.CONTEXT_OVERFLOW
             raise EnvironmentFault(code, tokens=prepared.tokens, context=context)

@@ -33,6 +33,14 @@ SELECT message FROM below
 """
 
 
+# A conversation must never show what is no more: the newest message there is, then.
+_MEND_LEAF = """
+UPDATE conversations SET leaf = (
+    SELECT max(id) FROM messages WHERE conversation = conversations.id AND messages.deleted IS NULL
+) WHERE leaf IS NOT NULL AND NOT EXISTS (SELECT 1 FROM messages WHERE id = leaf)
+"""
+
+
 class Bin:
     """Every method blocks on the database."""
 
@@ -68,7 +76,8 @@ class Bin:
 
     def take_out(self, conversation: int) -> bool:
         """Returns whether it is there again; it may be erased by now."""
-        return bool(self._mark(conversation, None))
+        sql = "UPDATE conversations SET deleted = NULL WHERE id = ? AND deleted > 0"
+        return bool(self._execute(sql, (conversation,)))
 
     def restore_last(self) -> BinEntry | None:
         """What was deleted last is there again; None: there is nothing."""
@@ -86,16 +95,24 @@ class Bin:
 
     def purge(self, before: float) -> int:
         """Erase what was deleted before that time (seconds since the epoch); returns how many."""
-        gone = self._rows("SELECT id FROM conversations WHERE deleted < ?", (before,))
-        for (conversation,) in gone:
-            self._erase_conversation(conversation)
+        erased = 0
+        claim = "UPDATE conversations SET deleted = 0.0 WHERE id = ? AND deleted < ?"
+        sql = "SELECT id FROM conversations WHERE deleted < ?"
+        for (conversation,) in self._rows(sql, (before,)):
+            if self._execute(claim, (conversation, before)):  # it may be restored by now
+                self._erase_conversation(conversation)
+                erased += 1
+        claim = "UPDATE messages SET deleted = 0.0 WHERE deletion = ? AND deleted < ?"
         sql = "SELECT id FROM messages WHERE deletion = id AND deleted < ?"
-        parts = self._rows(sql, (before,))
-        for (message,) in parts:
-            self._erase_messages(message)
-        if gone or parts:
+        for (message,) in self._rows(sql, (before,)):
+            if self._execute(claim, (message, before)):
+                self._erase_messages(message)
+                erased += 1
+            elif not self._rows("SELECT 1 FROM messages WHERE id = ?", (message,)):
+                erased += 1  # it went with what it hung on
+        if erased:
             self._database.tidy()
-        return len(gone) + len(parts)
+        return erased
 
     def erase(self, conversation: int, message: int | None = None) -> None:
         """End what was deleted now: messages, draft, index rows, and what of them stands in the
@@ -140,6 +157,7 @@ class Bin:
         def end(connection: apsw.Connection) -> None:
             connection.execute(f"DELETE FROM message_text WHERE rowid IN ({_BELOW})", (message,))
             connection.execute("DELETE FROM messages WHERE id = ?", (message,))
+            connection.execute(_MEND_LEAF)
 
         self._database.write(end)
         for (conversation,) in of:
@@ -152,9 +170,9 @@ class Bin:
             marks = ", ".join("?" * len(part))
             self._execute(f"DELETE FROM message_text WHERE rowid IN ({marks})", part, durable=False)
 
-    def _mark(self, conversation: int, deleted: float | None) -> int:
-        values = (deleted, conversation)
-        return self._execute("UPDATE conversations SET deleted = ? WHERE id = ?", values)
+    def _mark(self, conversation: int, deleted: float) -> None:
+        sql = "UPDATE conversations SET deleted = ? WHERE id = ?"
+        self._execute(sql, (deleted, conversation))
 
     def _rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         return self._database.read(lambda connection: rows_of(connection, sql, values))

@@ -18,16 +18,25 @@ from desktop_llm.core.text import clean_text
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.rows import (
     CONVERSATION,
+    alive_above,
     conversation_of,
     find_message,
     insert_conversation,
     insert_message,
+    is_there,
     path_to,
     rows_of,
     title_of,
 )
 from desktop_llm.storage.search_index import find, index_message, index_title
 from desktop_llm.storage.tree import leaf_below, show
+
+_FORGET_SUMMARIES = """
+WITH RECURSIVE below (number) AS (
+    SELECT ? UNION ALL SELECT id FROM below JOIN messages ON parent = number
+)
+DELETE FROM summaries WHERE message IN (SELECT number FROM below)
+"""
 
 
 class Conversations:
@@ -107,7 +116,14 @@ class Conversations:
         self._execute("UPDATE conversations SET parameters = ? WHERE id = ?", values)
 
     def take_care(self, message: int, care: Care) -> None:
-        self._execute("UPDATE messages SET care = ? WHERE id = ?", (care.value, message))
+        """A summary made of it before goes, where it is kept from the model."""
+
+        def change(connection: apsw.Connection) -> None:
+            connection.execute("UPDATE messages SET care = ? WHERE id = ?", (care.value, message))
+            if care is Care.EXCLUDED:
+                connection.execute(_FORGET_SUMMARIES, (message,))
+
+        self._database.write(change)
 
     def summaries(self, messages: Sequence[int]) -> dict[int, str]:
         """Of what came before each of those messages, where there is one."""
@@ -171,7 +187,7 @@ class Conversations:
                 raise ProgramFault(FaultCode.BUG, detail="the question has other replies")
             connection.execute("DELETE FROM message_text WHERE rowid IN (?, ?)", (question, reply))
             connection.execute("DELETE FROM messages WHERE id IN (?, ?)", (question, reply))
-            if origin is not None:  # an edit: it is one again, of the version it was made from
+            if origin is not None and is_there(connection, origin):  # it is an edit of that again
                 connection.execute("UPDATE messages SET draft = ? WHERE id = ?", (text, origin))
                 show(connection, conversation, leaf_below(connection, origin))
                 return int(conversation)
@@ -179,7 +195,7 @@ class Conversations:
                 "UPDATE conversations SET leaf = ?,"
                 " draft = CASE draft WHEN '' THEN ? ELSE ? || char(10, 10) || draft END"
                 " WHERE id = ?",
-                (parent, text, text, conversation),
+                (alive_above(connection, parent), text, text, conversation),
             )
             if parent is None:
                 connection.execute(  # the next question names it
@@ -278,7 +294,7 @@ class Conversations:
         def change(connection: apsw.Connection) -> None:
             gone = find_message(connection, reply)
             connection.execute("DELETE FROM messages WHERE id = ?", (reply,))
-            left = [gone.origin] if gone.origin is not None else []
+            left = [gone.origin] if gone.origin in gone.versions else []
             left += [other for other in gone.versions if other != reply][-1:]
             leaf = leaf_below(connection, left[0]) if left else gone.parent
             connection.execute(

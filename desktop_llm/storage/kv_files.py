@@ -3,10 +3,13 @@ only removed with their conversations.
 """
 
 import contextlib
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from desktop_llm.core.conversations import state_name
+
+YOUNG = 3600.0  # seconds
 
 
 class KvFiles:
@@ -28,6 +31,8 @@ class KvFiles:
         with contextlib.suppress(OSError):
             found = [(path.stat(), path) for path in self.folder.glob("*.kv*")]
             for stat, path in sorted(found, key=lambda each: -each[0].st_mtime):
+                if path.suffix != ".kv" and time.time() - stat.st_mtime < YOUNG:
+                    continue  # the engine may be writing it
                 size += stat.st_size
                 if path.suffix != ".kv" or path.stem not in names or size > most_bytes:
                     path.unlink(missing_ok=True)

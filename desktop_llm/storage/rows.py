@@ -110,6 +110,22 @@ def path_to(connection: apsw.Connection, leaf: int | None) -> list[StoredMessage
     return [message_of(row, tuple(below.get(row[2], ()))) for row in rows]
 
 
+def is_there(connection: apsw.Connection, message: int) -> bool:
+    """It is not deleted."""
+    sql = "SELECT 1 FROM messages WHERE id = ? AND deleted IS NULL"
+    return bool(rows_of(connection, sql, (message,)))
+
+
+def alive_above(connection: apsw.Connection, message: int | None) -> int | None:
+    """That message, or the next one above it that is not deleted."""
+    while message is not None and not is_there(connection, message):
+        rows = rows_of(connection, "SELECT parent FROM messages WHERE id = ?", (message,))
+        if not rows:
+            return message  # nobody knows it: whoever names it is refused
+        message = rows[0][0]
+    return message
+
+
 def insert_conversation(
     connection: apsw.Connection, title: str, model: str, parameters: Parameters | None = None
 ) -> int:
@@ -136,8 +152,12 @@ def insert_message(
     origin: int | None = None,
     made: Made = Made.ANEW,
 ) -> int:
-    """The new message is the leaf that is shown."""
+    """The new message is the leaf that is shown. A question below something that was deleted
+    meanwhile stands below what is left there.
+    """
     text, now = clean_text(text), time.time()
+    if role is Role.USER:
+        parent = alive_above(connection, parent)
     number = new_id(connection, "messages")
     connection.execute(
         "INSERT INTO messages"

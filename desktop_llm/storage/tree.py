@@ -20,6 +20,7 @@ from desktop_llm.storage.rows import (
     conversation_of,
     find_message,
     insert_conversation,
+    is_there,
     new_id,
     path_to,
     rows_of,
@@ -61,6 +62,9 @@ UPDATE messages SET deleted = ?, deletion = ?
 WHERE id IN (SELECT message FROM below) AND deleted IS NULL
 """
 
+# Its erasing has begun.
+_ERASING = "SELECT 1 FROM messages WHERE id = ? AND deleted = 0.0"
+
 _NODES = f"""
 SELECT id, parent, role, substr(text, 1, {EXCERPT_LENGTH}), model, created FROM messages
 WHERE conversation = ? AND deleted IS NULL ORDER BY id
@@ -92,6 +96,8 @@ class Tree:
 
         def change(connection: apsw.Connection) -> int:
             conversation = find_message(connection, message).conversation
+            if not is_there(connection, message):
+                raise KeyError(message)
             show(connection, conversation, leaf_below(connection, message))
             return conversation
 
@@ -152,6 +158,8 @@ class Tree:
 
         def change(connection: apsw.Connection) -> int:
             conversation = find_message(connection, message).conversation
+            if rows_of(connection, _ERASING, (message,)):
+                raise KeyError(message)
             for above in path_to(connection, message):
                 connection.execute(
                     "UPDATE messages SET deleted = NULL, deletion = NULL WHERE deletion ="
@@ -183,6 +191,9 @@ class Tree:
                 )
                 index_message(connection, number, copied.text)
                 parent = number
+            connection.execute(
+                "UPDATE conversations SET policy = ? WHERE id = ?", (like.policy.value, fork)
+            )
             connection.execute(  # a reply that is being written goes on in the other one only
                 "UPDATE messages SET state = 'interrupted'"
                 " WHERE conversation = ? AND state = 'streaming'",

@@ -31,6 +31,9 @@ class Declared:
 class Command(Enum):
     NEW = Declared(noted("New conversation"), Group.CHAT, "plus", ("Ctrl+N",))
     SEARCH = Declared(noted("Search conversations"), Group.CHAT, "magnifying-glass", ("Ctrl+F",))
+    FIND = Declared(
+        noted("Find in this conversation"), Group.CHAT, "file-search", ("Ctrl+Shift+F",)
+    )
     RENAME = Declared(noted("Rename conversation"), Group.CHAT, "pencil-simple", ("F2",))
     PIN = Declared(noted("Pin or unpin"), Group.CHAT, "push-pin", ("Ctrl+Shift+P",))
     MOVE_TO_FOLDER = Declared(noted("Move to a folder"), Group.CHAT, "folder", ("Ctrl+Shift+M",))
@@ -60,6 +63,10 @@ class Command(Enum):
     LIST = Declared(noted("Conversation list"), Group.VIEW, "list", ("Ctrl+B",))
     BRANCHES = Declared(noted("Versions and branches"), Group.VIEW, "git-branch", ("Ctrl+Shift+B",))
     CONTEXT = Declared(noted("What is sent"), Group.VIEW, "eye", ("Ctrl+I",))
+    PROMPTS = Declared(noted("Prompts"), Group.VIEW, "notebook", ("Ctrl+P",))
+    PARAMETERS = Declared(
+        noted("Parameters and presets"), Group.VIEW, "sliders-horizontal", ("Ctrl+Shift+I",)
+    )
     LARGER = Declared(
         noted("Larger text"), Group.VIEW, "magnifying-glass-plus", ("Ctrl++", "Ctrl+=")
     )

@@ -1,7 +1,6 @@
 """The conversation that is shown as a tree: versions, edits, deleted parts, forks, and the map."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -42,9 +41,11 @@ class BranchCare(QObject):
         toasts: Toasts,
         chat: "Callable[[], ChatService | None]",
         copy_text: Callable[[str], None],
+        copy_formatted: Callable[[str], None],
     ) -> None:
         super().__init__(shown)
         self.copy_text = copy_text
+        self.copy_formatted = copy_formatted
         self.take_care: Callable[[int, Care], None] = lambda _key, _care: None
         self.models: list[str] = []  # names of those that can be used
         self.may_retry = shown.may_retry
@@ -58,6 +59,8 @@ class BranchCare(QObject):
         self._drafts = drafts
         self._toasts = toasts
         self._chat = chat
+        self._had_focus = False  # the editor, before other messages were shown
+        self._caret = 0
         self._asked_for = 0  # branches; an older one never replaces a newer
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -75,6 +78,8 @@ class BranchCare(QObject):
         shown.left.connect(self.save_edit)
         shown.edit_returned.connect(self.show_message)
         shown.withdrawn.connect(self.show_message)
+        shown.branch_changing.connect(self._changing)
+        shown.branch_changed.connect(self._reopen_edit)
         shown.branch_changed.connect(self.refresh_map)
         shown.busy_changed.connect(lambda: editor.set_held(shown.busy))
 
@@ -104,10 +109,8 @@ class BranchCare(QObject):
         def show(branch: list[StoredMessage]) -> None:
             current = self._shown.number == number and not self._shown.opening
             if nth == self._asked_for and current:
-                self.save_edit()
                 self._map.mark(key)
                 self._shown.show_branch(branch, key)
-                self._reopen_edit()
 
         self._bridge.write(read, show, self._fail)
 
@@ -138,10 +141,10 @@ class BranchCare(QObject):
         text = self._drafts.text(Edit(message.id), message.draft or "") or message.text
         self._open_editor(message, text)
 
-    def _open_editor(self, message: StoredMessage, text: str) -> None:
+    def _open_editor(self, message: StoredMessage, text: str, focus: bool = True) -> None:
         words = _edit_words(message.role is Role.USER)
         self._drafts.know(Edit(message.id), message.draft or "")
-        self._transcript.edit(message.id, text, words)
+        self._transcript.edit(message.id, text, words, focus)
         self._transcript.editor.set_held(self._shown.busy)
 
     def save_edit(self) -> None:
@@ -156,12 +159,25 @@ class BranchCare(QObject):
         if kept != self._drafts.text(Edit(message.id), message.draft or ""):
             self._drafts.note(Edit(message.id), kept)
 
+    def _changing(self) -> None:
+        """Other messages are about to be shown."""
+        self.save_edit()
+        focus = self._transcript.window().focusWidget()
+        editor = self._transcript.editor
+        self._had_focus = focus is not None and editor.isAncestorOf(focus)
+        self._caret = editor.editor.textCursor().position()
+
     def _reopen_edit(self) -> None:
-        """An edit that was not ended stands where it stood."""
+        """An edit that was not ended stands where it stood; the keyboard stays where it is."""
+        had_focus, self._had_focus = self._had_focus, False
+        if self._transcript.editor.key is not None:
+            return
         for message in reversed(self._shown.branch):
             text = self._drafts.text(Edit(message.id), message.draft or "")
             if text and text != message.text:
-                self._open_editor(message, text)
+                self._open_editor(message, text, focus=had_focus)
+                if had_focus:
+                    self._transcript.editor.set_caret(self._caret)
                 return
 
     def _confirm(self, key: int, text: str) -> None:
@@ -242,9 +258,6 @@ class BranchCare(QObject):
         self.save_edit()
 
         def work() -> tuple[int, list[StoredMessage]]:
-            if live is not None:
-                with suppress(DesktopLlmError):
-                    live.task.result()
             count = chat.tree.delete(key)
             return count, chat.open(number)[1]
 
@@ -254,8 +267,22 @@ class BranchCare(QObject):
             self._shown.list_changed.emit()
             words = counted("{number} message is deleted.", "{number} messages are deleted.", count)
             self._toasts.show(words, _("Undo"), lambda: self._restore(number, key))
+            self._stop_unseen(number)
 
-        self._bridge.write(work, gone, self._fail)
+        def begin() -> None:
+            self._bridge.write(work, gone, self._fail)
+
+        if live is None:
+            begin()
+        else:  # its end is stored by then
+            live.task.on_end(lambda _error: self._bridge.post(begin))
+
+    def _stop_unseen(self, number: int) -> None:
+        """A question that was sent while its place was deleted went along."""
+        live = self._shown.live
+        keys = [message.id for message in self._shown.branch]
+        if self._shown.number == number and live is not None and live.reply not in (None, *keys):
+            live.task.cancel()
 
     def _may_hold_live(self, key: int) -> bool:
         """The reply that is being written may hang on that message."""
@@ -290,7 +317,6 @@ class BranchCare(QObject):
             return False
         self._asked_for += 1
         self._shown.show_branch(branch, at)
-        self._reopen_edit()
         return True
 
     def fork(self, key: int | None = None) -> None:

@@ -55,6 +55,7 @@ class ContextCare(QObject):
         self._chat = chat
         self._model = model
         self._counting = False
+        self._stale = False  # what is being counted
         self._latest: tuple[int | None, str, Outlook] | None = None  # conversation, text
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -93,21 +94,24 @@ class ContextCare(QObject):
         if not wanted:
             self._composer.set_gauge("")
         chat = self._chat()
+        self._stale = self._stale or (wanted and self._counting)
         if not wanted or self._counting or chat is None or self._shown.busy or len(self._replies):
             return
-        self._counting = True
+        self._counting, self._stale = True, False
         self._panel.show_outlook(self._latest[2] if self._latest else None, busy=True)
-        model = self._model()
+        model, new = self._model(), self._shown.parameters
 
         def show(outlook: Outlook | None) -> None:
             self._counting = False
-            if (text, number) != (self._composer.text(), self._shown.number):
+            if self._stale or (text, number) != (self._composer.text(), self._shown.number):
                 self._timer.start()
             elif outlook is not None:
                 self._latest = (number, text, outlook)
                 self._show(outlook)
 
-        self._bridge.run(lambda: chat.outlook(number, text, model), show, lambda _fault: show(None))
+        self._bridge.run(
+            lambda: chat.outlook(number, text, model, new), show, lambda _fault: show(None)
+        )
 
     def _show(self, outlook: Outlook) -> None:
         self._panel.show_outlook(outlook)
@@ -150,20 +154,26 @@ class ContextCare(QObject):
         else:
             self._shown.send_composed(text)
 
-    def takes(self, fault: DesktopLlmError, again: Callable[[], object] | None) -> bool:
-        """A fault that a choice mends; `again`: what is to be done after it."""
+    def takes(self, fault: DesktopLlmError) -> bool:
+        """A fault that a choice mends: of the reply that was refused last, which is asked for again
+        then, whatever stands in the composer.
+        """
         if fault.code is not FaultCode.CONTEXT_OVERFLOW:
             return False
-        chat, number, text = self._chat(), self._shown.number, self._composer.text()
-        if chat is None:
+        chat, number, live = self._chat(), self._shown.number, self._shown.take_refused()
+        if chat is None or number is None or live is None or live.asked is None:
             return False
-        model = self._model()
+        model, question = self._model(), live.asked.question
 
         def ask(outlook: Outlook | None) -> None:
             if outlook is not None and self._shown.number == number:
-                self._ask(outlook, again or (lambda: self.send(self._composer.text())))
+                self._ask(outlook, lambda: self._shown.repeat(live))
 
-        self._bridge.run(lambda: chat.outlook(number, text, model), ask, self._fail)
+        self._bridge.run(
+            lambda: chat.outlook(number, question.text, model, after=question.parent or 0),
+            ask,
+            self._fail,
+        )
         return True
 
     @staticmethod
@@ -234,7 +244,7 @@ class ContextCare(QObject):
         if chat is None or self._shown.busy or len(self._replies):
             self._panel.show_rendered(None)
             return
-        model = self._model()
+        model, new = self._model(), self._shown.parameters
 
         def show(rendered: RenderedPrompt | None) -> None:
             self._panel.show_rendered(rendered if self._shown.number == number else None)
@@ -243,7 +253,7 @@ class ContextCare(QObject):
             self._panel.show_rendered(None)
             self._fail(fault)
 
-        self._bridge.run(lambda: chat.rendered(number, text, model), show, failed)
+        self._bridge.run(lambda: chat.rendered(number, text, model, new), show, failed)
 
     def _fail(self, fault: DesktopLlmError) -> None:
         self._shown.faulted.emit(fault, False)

@@ -13,7 +13,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_llm.core.conversations import Conversation, Listing, StoredMessage
 from desktop_llm.core.errors import DesktopLlmError
-from desktop_llm.core.messages import Role
+from desktop_llm.core.messages import Made, Role
+from desktop_llm.core.presets import NOTHING_SET, Parameters
 from desktop_llm.core.replies import Answered
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.drafts import Drafts, Edit, joined
@@ -36,6 +37,8 @@ ABOVE = 24  # pixels above a message that was searched for
 class ConversationCare(QObject):
     answered = Signal(object)  # the `StoredMessage` of a reply that has ended, whatever is shown
     began = Signal()  # the first words of a reply are there, whatever is shown
+    settling = Signal()  # what is still being set has to be told: it is needed, or is to go
+    first_asked = Signal(int, object)  # a new one is a conversation now; its first `Parameters`
     left = Signal()  # something else is about to be shown
     opened = Signal()  # a conversation, or an empty new one, is shown
     number_changed = Signal(int)  # of what is shown, or about to be; 0: a new conversation
@@ -43,7 +46,9 @@ class ConversationCare(QObject):
     edit_returned = Signal(int)  # the message; its new text stands in the drafts
     busy_changed = Signal()  # a reply has begun or ended in what is shown
     list_changed = Signal()  # the list of conversations is out of date
+    branch_changing = Signal()  # other messages of the conversation are about to be shown
     branch_changed = Signal()  # other messages of the conversation are shown, or more
+    parameters_changed = Signal()  # of what is shown
     faulted = Signal(object, bool)  # a fault or None; whether to offer another reply
 
     def __init__(
@@ -66,6 +71,7 @@ class ConversationCare(QObject):
         self._chat: ChatService | None = None
         self._number: int | None = None  # of the conversation that is shown; None: a new one
         self._waiting: Live | None = None  # the first question of the new one that is shown
+        self._refused: Live | None = None  # see `take_refused`
         self._opening: int | None = None  # the conversation that is being read
         self._wanted: tuple[int | None, Sequence[str]] = (None, ())  # message and words of it
         self._opened_before = 0  # what was asked for an older one comes too late
@@ -73,6 +79,8 @@ class ConversationCare(QObject):
         self._branch = ShownBranch(view)
         self.model = ""  # that the conversation names
         self.title = ""
+        self.parameters = NOTHING_SET
+        self._sent_with: Parameters | None = None  # the first question of the new one
         self._chosen: tuple[int, str] | None = None  # a model, for one that is being read
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -83,7 +91,7 @@ class ConversationCare(QObject):
         replies.grew.connect(self._grew)
         replies.progressed.connect(self._progressed)
         replies.ended.connect(self._ended)
-        self._show(None, "", "", [])
+        self._show_new()
 
     def start(
         self,
@@ -138,6 +146,11 @@ class ConversationCare(QObject):
         return self._number if self._opening is None else self._opening
 
     @property
+    def seen(self) -> int | None:
+        """As `number`, but the one before while another is being read."""
+        return self._number
+
+    @property
     def branch(self) -> list[StoredMessage]:
         """The messages that are shown."""
         return self._branch.messages
@@ -166,7 +179,7 @@ class ConversationCare(QObject):
     def new(self) -> None:
         self.leave()
         self._opened_before += 1
-        self._show(None, "", "", [])
+        self._show_new()
         self._set_composer(self._drafts.new)
         self._composer.setFocus()
 
@@ -180,7 +193,22 @@ class ConversationCare(QObject):
     def send(self, text: str) -> bool:
         """Ask what does not stand in the composer. Returns whether it is on its way."""
         parent, number = self._branch.last, self._number
-        return self._begin(lambda chat: self._replies.send(chat, number, text, parent, self.model))
+
+        def ask(chat: "ChatService") -> Live:
+            new = self.beginning
+            if new is not None:
+                self._sent_with = new.parameters
+            return self._replies.send(chat, number, text, parent, self.model, new, self.parameters)
+
+        return self._begin(ask)
+
+    @property
+    def beginning(self) -> Conversation | None:
+        """How the conversation begins that there is none of yet; None: there is."""
+        if self._number is not None:
+            return None
+        return Conversation(id=0, title="", model=self._drafts.new_model, leaf=None, draft="",
+                            created=0, changed=0, parameters=self.parameters)  # fmt: skip
 
     def send_composed(self, text: str) -> None:
         if self.send(text):
@@ -191,7 +219,9 @@ class ConversationCare(QObject):
         """Ask another version of a question."""
         question = self.message(key)
         if question is not None and self._begin(
-            lambda chat: self._replies.send_edited(chat, question, text, self.model)
+            lambda chat: self._replies.send_edited(
+                chat, question, text, self.model, self.parameters
+            )
         ):
             self._drafts.taken(Edit(key))
             self._view.transcript.close_editor()
@@ -201,17 +231,18 @@ class ConversationCare(QObject):
         message = self.message(self._branch.last if key is None else key)
         if message is not None and self.may_retry(message.id):
             wanted = model or self.model
-            self._begin(lambda chat: self._replies.retry(chat, message, wanted))
+            self._begin(lambda chat: self._replies.retry(chat, message, wanted, self.parameters))
 
     def go_on(self, key: int | None = None) -> None:
         """Go on with that reply; None: with the last."""
         reply = self.message(self._branch.last if key is None else key)
         if reply is not None and self.may_go_on(reply.id):
-            self._begin(lambda chat: self._replies.go_on(chat, reply, self.model))
+            self._begin(lambda chat: self._replies.go_on(chat, reply, self.model, self.parameters))
 
     def _begin(self, start: "Callable[[ChatService], Live]") -> bool:
         if self._chat is None or self.busy:
             return False
+        self.settling.emit()
         try:
             live = start(self._chat)
         except DesktopLlmError as fault:
@@ -243,6 +274,8 @@ class ConversationCare(QObject):
 
     def choose_model(self, name: str) -> None:
         chat, number = self._chat, self.number
+        if number is None and self._drafts.new_model:
+            self._drafts.new_model = self.model = name
         if chat is None or number is None:
             return
         if self._opening is None:
@@ -250,6 +283,18 @@ class ConversationCare(QObject):
         else:
             self._chosen = (number, name)
         self._bridge.write(lambda: chat.choose_model(number, name), on_failure=self._fail)
+
+    def choose_new_model(self, name: str) -> None:
+        """For the new conversation that is shown, and no other; empty: as all."""
+        if self._number is None:
+            self._drafts.new_model = self.model = name
+
+    def take_parameters(self, parameters: Parameters) -> None:
+        """They were changed; those of a new conversation are kept for its first question."""
+        self.parameters = parameters
+        if self._number is None:
+            self._drafts.new_parameters = parameters
+        self.parameters_changed.emit()
 
     def deleted(self, number: int, after: int | None) -> None:
         """A conversation was; `after` is its neighbour."""
@@ -269,6 +314,7 @@ class ConversationCare(QObject):
 
     def leave(self) -> None:
         """Keep what is written before something else is shown."""
+        self.settling.emit()
         self.left.emit()
         self._timer.stop()
         if self._opening is not None and self._shown:
@@ -297,10 +343,16 @@ class ConversationCare(QObject):
             assert live.conversation is not None
             self._number, self._waiting = live.conversation, None
             self.number_changed.emit(live.conversation)
+            if first:
+                self.first_asked.emit(live.conversation, self._sent_with)
             self._bring_in(live)
             self._view.transcript.scroll_to_end()
             self._show_progress(live)
             self.busy_changed.emit()
+        if live.new:
+            self._drafts.new_made()
+        if live.edits is not None:  # a save of it may have come after it was taken
+            self._drafts.note(Edit(live.edits), "")
         if not live.question or live.edits is not None:
             return
         if shown:  # the stored draft went with the question, what stands here since did not
@@ -315,6 +367,7 @@ class ConversationCare(QObject):
     def _bring_in(self, live: Live) -> None:
         """Its question and its reply into the branch that is shown."""
         assert live.asked is not None
+        self.branch_changing.emit()
         if self._branch.take_in(live.asked):
             self.branch_changed.emit()
         else:  # another branch was chosen meanwhile
@@ -353,8 +406,26 @@ class ConversationCare(QObject):
         elif self._branch.finish(answer.reply):
             announce(self._view.transcript, _("The reply has ended."))
         self._view.transcript.refresh_actions()
+        self._refused = live if answer is None else None
         self.faulted.emit(fault, answer is not None)
         self.busy_changed.emit()
+
+    def take_refused(self) -> Live | None:
+        """The reply that was refused last, to be asked for again; once."""
+        live, self._refused = self._refused, None
+        return live
+
+    def repeat(self, live: Live) -> None:
+        """Ask for what was refused again, another way."""
+        if live.edits is not None:
+            text = self._drafts.text(Edit(live.edits), live.question)
+            self.send_edited(live.edits, text)
+        elif live.question:
+            self.send_composed(self._composer.text())
+        elif live.asked is not None and live.asked.reply.made is Made.CONTINUED:
+            self.go_on(live.replaces)
+        elif live.asked is not None:
+            self.retry(live.replaces or live.asked.question.id)
 
     def _take_back(self, live: Live) -> None:
         """The question is not stored: it stands in the composer again."""
@@ -438,7 +509,7 @@ class ConversationCare(QObject):
         if self._chosen is not None and self._chosen[0] == number:
             model = self._chosen[1]
         self._chosen = None
-        self._show(number, conversation.title, model, branch)
+        self._show(number, conversation.title, model, branch, conversation.parameters)
         draft = self._drafts.text(number, conversation.draft)
         self._drafts.know(number, draft)
         self._set_composer(joined(draft, typed) if typed.strip() else draft)
@@ -460,6 +531,7 @@ class ConversationCare(QObject):
 
     def show_branch(self, branch: list[StoredMessage], at: int | None = None) -> None:
         """Another branch of the same conversation; `at`: the message that is to be seen."""
+        self.branch_changing.emit()
         self._branch.change(self._with_live(branch), at)
         live = self.live
         if live is not None and live.reply is not None and live.reply in self._branch.keys:
@@ -471,10 +543,19 @@ class ConversationCare(QObject):
         self._composer.set_text(text)
         self._timer.stop()
 
+    def _show_new(self) -> None:
+        self._show(None, "", self._drafts.new_model, [], self._drafts.new_parameters)
+
     def _show(
-        self, number: int | None, title: str, model: str, branch: list[StoredMessage]
+        self,
+        number: int | None,
+        title: str,
+        model: str,
+        branch: list[StoredMessage],
+        parameters: Parameters,
     ) -> None:
-        self._number, self.model = number, model
+        self.settling.emit()
+        self._number, self.model, self.parameters = number, model, parameters
         self._waiting = self._opening = None
         self._shown = self._chat is not None
         self._show_title(title)

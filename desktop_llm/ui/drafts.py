@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop_llm.core.presets import NOTHING_SET
 from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.models.prompts import UnsavedPrompts
 
 if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
@@ -37,6 +39,9 @@ class Drafts(QObject):
         self._newest: dict[Key, str] = {}
         self._more: dict[int, str] = {}  # to be added to a stored text that is not known here
         self._unwritten: dict[Key, None] = {}  # in the order they were noted
+        self.prompts = UnsavedPrompts()
+        self.new_parameters = NOTHING_SET  # for what there is no conversation for yet
+        self.new_model = ""  # that a preset chose for it
 
     def start(self, chat: "ChatService") -> None:
         """The services are open."""
@@ -51,6 +56,12 @@ class Drafts(QObject):
         """All is written, and another database may take the place of this one."""
         with self._lock:
             self._newest.clear()
+        self.prompts.clear()
+        self.new_made()
+
+    def new_made(self) -> None:
+        """There is a conversation for it now: the next new one begins with nothing set."""
+        self.new_parameters, self.new_model = NOTHING_SET, ""
 
     @property
     def new(self) -> str:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
 from desktop_llm.core.settings import Language, Settings, Theme, valid
+from desktop_llm.rendering.formulas import FormulaRenderer
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui import theme
@@ -25,6 +26,7 @@ from desktop_llm.ui.bin_care import BinCare
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
+from desktop_llm.ui.formula_pictures import FormulaPictures
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
@@ -68,6 +70,7 @@ class Program(QObject):
         self._held: Services | None = None  # that are open
         self.services: Services | None = None  # that may be used
         self.bridge = Bridge()
+        self._formulas = FormulaRenderer()
         self.replies = Replies(self.bridge)
         self.drafts = Drafts(self.bridge)
         self.window = window or MainWindow(self._state())
@@ -90,6 +93,7 @@ class Program(QObject):
         self._data_care.cancel()
         if self.services is not None:
             self.services.stop()  # also what the work below waits for
+        self._formulas.close()  # the work below may wait for one of them
         self._work_bridge.close()
         self.bridge.close()
         if (services := self._held) is not None:
@@ -250,6 +254,8 @@ class Program(QObject):
                 Page.WELCOME: self._welcome_page,
             },
         )
+        pictures = FormulaPictures(bridge, self._formulas)
+        workspace.chat.view.transcript.draw_formulas_with(pictures)
         workspace.font_step_wanted.connect(self._step_font)
         workspace.page_shown.connect(self._page_shown)
         workspace.chat.shown.number_changed.connect(self._keep_conversation)

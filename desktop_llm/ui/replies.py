@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.core.conversations import Conversation, StoredMessage
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
+from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Answered, Asked, ChatEvent, ReplyTask, Summarising
 from desktop_llm.ui.bridge import Bridge
 
@@ -77,31 +78,52 @@ class Replies(QObject):
         text: str,
         parent: int | None,
         model: str = "",
+        new: Conversation | None = None,
+        parameters: Parameters | None = None,
     ) -> Live:
-        """Ask; None: in a new conversation. This and the next three raise DesktopLlmError where it
-        is refused at once.
+        """Ask; None: in a new conversation, with the model and parameters of `new`. This and the
+        next three raise DesktopLlmError where it is refused at once.
         """
-        task = chat.send(conversation, text, parent, model)
+        task = chat.send(conversation, text, parent, model, new=new, parameters=parameters)
         return self._follow(Live(task, conversation, question=text, new=conversation is None))
 
     def send_edited(
-        self, chat: "ChatService", question: StoredMessage, text: str, model: str = ""
+        self,
+        chat: "ChatService",
+        question: StoredMessage,
+        text: str,
+        model: str = "",
+        parameters: Parameters | None = None,
     ) -> Live:
         """Ask another version of that question."""
         number = question.conversation
-        task = chat.send(number, text, question.parent, model, edits=question.id)
+        task = chat.send(
+            number, text, question.parent, model, edits=question.id, parameters=parameters
+        )
         return self._follow(Live(task, number, question=text, replaces=question.id))
 
-    def retry(self, chat: "ChatService", message: StoredMessage, model: str = "") -> Live:
+    def retry(
+        self,
+        chat: "ChatService",
+        message: StoredMessage,
+        model: str = "",
+        parameters: Parameters | None = None,
+    ) -> Live:
         """Make another reply in the place of that one, or one to that question."""
         replaced = message.id if message.role is Role.ASSISTANT else None
-        return self._follow(
-            Live(chat.retry(message, model), message.conversation, replaces=replaced)
-        )
+        task = chat.retry(message, model, parameters)
+        return self._follow(Live(task, message.conversation, replaces=replaced))
 
-    def go_on(self, chat: "ChatService", reply: StoredMessage, model: str = "") -> Live:
+    def go_on(
+        self,
+        chat: "ChatService",
+        reply: StoredMessage,
+        model: str = "",
+        parameters: Parameters | None = None,
+    ) -> Live:
         """Go on with that reply, in its place."""
-        return self._follow(Live(chat.go_on(reply, model), reply.conversation, replaces=reply.id))
+        task = chat.go_on(reply, model, parameters)
+        return self._follow(Live(task, reply.conversation, replaces=reply.id))
 
     def stop(self, conversation: int) -> None:
         for live in self._live:

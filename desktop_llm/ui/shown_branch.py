@@ -61,7 +61,8 @@ class ShownBranch:
         if reply.id not in self.keys:
             return False
         self.messages[self.keys.index(reply.id)] = reply
-        self._transcript.finish(reply.id, reply.text, note_of(reply))
+        seconds = reply.stats.thinking_seconds if reply.stats is not None else 0.0
+        self._transcript.finish(reply.id, reply.text, note_of(reply), seconds)
         return True
 
     def _cut_after(self, key: int | None) -> bool:

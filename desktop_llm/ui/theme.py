@@ -133,15 +133,29 @@ QListView::item:hover { background: $hover; }
 QListView::item:selected { background: $tint; color: $text; }
 QListView::item:focus { border-color: $accent; }
 QListView QLineEdit { min-height: 0; padding: 0 6px; border-radius: 4px; }
-QLineEdit, QComboBox, QSpinBox { border: 1px solid $border; border-radius: 6px;
+QLineEdit, QComboBox, QAbstractSpinBox { border: 1px solid $border; border-radius: 6px;
   padding: 3px 8px; background: $surface; min-height: ${control}px; }
-QLineEdit:focus, QComboBox:focus, QSpinBox:focus { border: 2px solid $accent; padding: 2px 7px; }
-QSpinBox { max-height: ${control}px; }
+QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 2px solid $accent;
+  padding: 2px 7px; }
+QAbstractSpinBox { max-height: ${control}px; }
 QComboBox::drop-down { border: none; width: 24px; }
-QSpinBox QLineEdit { border: none; padding: 0; background: transparent; min-height: 0; }
-QSpinBox QLineEdit:focus { border: none; padding: 0; }
+QAbstractSpinBox QLineEdit { border: none; padding: 0; background: transparent; min-height: 0; }
+QAbstractSpinBox QLineEdit:focus { border: none; padding: 0; }
 QSpinBox::up-button, QSpinBox::down-button { border: none; background: transparent; width: 28px; }
+QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { subcontrol-origin: border;
+  border: none; width: 0; height: 0; }
 QSpinBox::up-arrow, QSpinBox::down-arrow { width: 0; height: 0; }
+QSlider { min-height: 20px; background: transparent; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; }
+QSlider::sub-page:horizontal { border-radius: 2px; background: $muted; }
+QSlider[changed="true"]::sub-page:horizontal { background: $accent; }
+QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0; border-radius: 8px;
+  border: 1px solid $muted; background: $surface; }
+QSlider::handle:horizontal:hover { border-color: $accent; }
+QSlider::handle:horizontal:focus { border: 2px solid $accent; width: 12px; height: 12px; }
+QToolButton#foldable { font-weight: 600; padding: 2px 6px 2px 0; }
+QToolButton#foldable:checked { background: transparent; }
+QToolButton#foldable:checked:hover { background: $hover; }
 QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 0;
   selection-background-color: $tint; selection-color: $text; }
 QPlainTextEdit { border: 1px solid $border; border-radius: 6px; padding: 4px;
@@ -173,6 +187,8 @@ QFrame#card { background: $tint; border: none; border-radius: 10px; }
 QFrame#fault, QFrame#question { background: $tint; border: 1px solid $danger;
   border-radius: 10px; }
 QFrame#choices { background: $tint; border: 1px solid $accent; border-radius: 10px; }
+QFrame#card QScrollArea, QWidget#variableFields, QPlainTextEdit[preview="true"] {
+  background: transparent; }
 QFrame#toast { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QListView#completions { background: $surface; border: 1px solid $border; }
 QFrame#tag { background: $tint; border: 1px solid transparent; border-radius: ${pill}px; }

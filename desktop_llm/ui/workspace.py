@@ -24,7 +24,7 @@ from desktop_llm.ui.actions import Actions, BeforeText, Command, shortcut_text
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import icon
-from desktop_llm.ui.pages.chat import BRANCHES, CONTEXT, ChatPage
+from desktop_llm.ui.pages.chat import BRANCHES, CONTEXT, PARAMETERS, PROMPTS, ChatPage
 from desktop_llm.ui.rail import Rail
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.status_line import StatusLine
@@ -58,6 +58,7 @@ def _go_to_newest(chat: ChatPage) -> None:
 _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.NEW: ChatPage.new_conversation,
     Command.SEARCH: ChatPage.search,
+    Command.FIND: lambda chat: chat.finder.open(),
     Command.RENAME: ChatPage.rename,
     Command.PIN: lambda chat: chat.keep(chat.organise.pin),
     Command.MOVE_TO_FOLDER: lambda chat: chat.keep(chat.organise.choose_folder),
@@ -76,6 +77,8 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.FORK: ChatPage.fork,
     Command.BRANCHES: lambda chat: chat.toggle_side(BRANCHES),
     Command.CONTEXT: lambda chat: chat.toggle_side(CONTEXT),
+    Command.PARAMETERS: lambda chat: chat.toggle_side(PARAMETERS),
+    Command.PROMPTS: lambda chat: chat.toggle_side(PROMPTS),
     Command.COPY_REPLY: ChatPage.copy_reply,
     Command.NEWEST: _go_to_newest,
     Command.LIST: ChatPage.toggle_list,
@@ -111,6 +114,7 @@ class Workspace(QWidget):
         self._made[Page.CHAT] = self.chat
         self._before_text = BeforeText(self)
         self._guard_keys(self.chat)
+        self.chat.values.made.connect(lambda: self._guard_keys(self.chat.values))
         self.rail = Rail(self.commands, [Command.CHAT], [Command.SETTINGS], self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.chat)

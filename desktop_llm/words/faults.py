@@ -241,6 +241,14 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The file “{path}” cannot be written ({reason})."),
         _("Choose another place for it."),
     ),
+    FaultCode.FILE_TOO_LARGE: lambda: (
+        _("The file “{path}” is too large: at most {most} are read."),
+        _("Choose another file, or split it."),
+    ),
+    FaultCode.NO_PRESETS_FILE: lambda: (
+        _("“{path}” is not a file of presets."),
+        _("Choose one that was exported here, or by this program elsewhere."),
+    ),
     FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
     FaultCode.BUG: lambda: (
         _("This is a bug of ours: {detail}"),

@@ -170,8 +170,9 @@ class KvStates:
             with open(handle, "wb", buffering=0) as file:  # noqa: PTH123  # a descriptor
                 whole = _write_all(file, head, tokens, data, waits)
             if whole:
-                os.replace(part, self._path(name))  # noqa: PTH105
-                self._on_disk[name] = _digest(tokens)
+                with contextlib.suppress(FileNotFoundError):  # removed with its conversation
+                    os.replace(part, self._path(name))  # noqa: PTH105
+                    self._on_disk[name] = _digest(tokens)
         finally:
             if not whole:
                 with contextlib.suppress(OSError):

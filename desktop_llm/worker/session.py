@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import hashlib
 import secrets
 import time
 from collections.abc import Callable
@@ -90,7 +91,7 @@ class Session:
         self._conversation = ""  # whose they are; empty: nobody's
         cache = states or StateCache()
         self._states = KvStates(self._model, cache, self._model.fingerprint(options))
-        self._counted: dict[str, int] = {}  # tokens of texts, the last used last
+        self._counted: dict[bytes, int] = {}  # tokens of texts, the last used last
         self._chatml = self._model.knows_special("<|im_start|>")
         self._template_fault = ""  # why the fallback is in use for good
         self._renderer = self._make_renderer()
@@ -205,10 +206,11 @@ class Session:
 
     def _count_words(self, text: str) -> int:
         """Counted once: a conversation is counted anew for every word that is typed."""
-        count = self._counted.pop(text, None)
+        key = hashlib.sha256(text.encode("utf-8", "replace")).digest()  # not the text itself
+        count = self._counted.pop(key, None)
         if count is None:
             count = len(self._model.tokenize(text, special=False))
-        self._counted[text] = count  # the last one used
+        self._counted[key] = count  # the last one used
         while len(self._counted) > COUNTED:
             self._counted.pop(next(iter(self._counted)))
         return count

@@ -4,6 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
+from desktop_llm.core.context import Care
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.ui.actions import Command
 from tests.ui.helpers import FULL, LONG, REPLY, press, settle, shown, speak, stop_all
@@ -357,3 +358,53 @@ def test_the_first_marked_word_of_a_long_message_is_seen(qtbot, make_program, fi
 
     qtbot.waitUntil(lambda: transcript.marked_words == ("needle",))
     qtbot.waitUntil(lambda: 0 <= needle() < transcript.viewport().height())
+
+
+def test_an_unfinished_edit_does_not_take_the_keyboard(qtbot, page, filled):
+    program, question = page.program, page.shown.branch[0]
+    program.window.show()
+    edit(page, question.id, "half a thought")
+    page.open(filled[1])
+    shown(qtbot, program, filled[1])
+    page.composer.setFocus()
+    page.open(filled[0])
+    shown(qtbot, program, filled[0])
+    assert page.view.transcript.editor.text() == "half a thought"
+    assert QApplication.focusWidget() is page.composer.editor
+
+
+def test_words_typed_into_an_edit_outlive_whatever_happens_beside_it(qtbot, page):
+    question, reply = page.shown.branch
+    editor = edit(page, question.id, "typed")
+    page.context.take_care(reply.id, Care.EXCLUDED)
+    editor.editor.insertPlainText("just now ")
+    qtbot.waitUntil(lambda: page.shown.branch[1].care is Care.EXCLUDED)
+    assert editor.text() == "just now typed"
+    editor.editor.insertPlainText("and more ")
+    page.branches.delete(reply.id)
+    qtbot.waitUntil(lambda: len(page.shown.branch) == 1)
+    assert editor.text() == "just now and more typed"
+    page.retry()
+    ended(qtbot, page.program)
+    assert editor.text() == "just now and more typed"
+
+
+def test_an_edit_that_was_sent_is_not_there_again(qtbot, page):
+    question = page.shown.branch[0]
+    editor = edit(page, question.id, "Say hello.")
+    page.branches.save_edit()
+    editor._confirm.click()
+    ended(qtbot, page.program)
+    settle(page.program)
+    assert page.program.services.chat._store.message(question.id).draft is None
+
+
+def test_a_question_sent_while_its_place_is_deleted_stays(qtbot, page, gate):
+    late = gate(page.program.services.chat._store, "ask")
+    press(page, "Say hello.")
+    assert late.reached.wait(20)
+    page.program.services.chat.tree.delete(page.shown.branch[1].id)
+    late.open()
+    ended(qtbot, page.program)
+    stored = page.program.services.chat.open(page.conversation)[1]
+    assert "Say hello." in [message.text for message in stored]

@@ -149,3 +149,22 @@ def test_a_choice_that_cannot_be_kept_is_said(qtbot, page, gate):
     gate(page.program.services.chat, "choose_policy", FULL).open()
     page.context.choose_policy(Policy.NEWEST)
     qtbot.waitUntil(lambda: "full" in page.view.fault.text())
+
+
+def test_what_was_refused_is_repeated_and_no_half_draft_is_sent(qtbot, page):
+    last = page.shown.branch[-1]
+    long = page.program.services.chat.edit_reply(last, WORDS * 6)
+    page.open(page.conversation, long.id)
+    qtbot.waitUntil(lambda: page.shown.branch[-1].id == long.id)
+    page.composer.set_text("half a draft")
+    question = page.shown.branch[0]
+    page.branches.edit(question.id)
+    page.view.transcript.editor.editor.setPlainText(f"Edited. {WORDS * 12}")
+    before = len(page.shown.branch)
+    press_edit = page.view.transcript.editor._confirm
+    press_edit.click()
+    qtbot.waitUntil(lambda: not page.shown.busy, timeout=REPLY)
+    ended(qtbot, page)
+    assert page.composer.text() == "half a draft"
+    assert all(message.text != "half a draft" for message in page.shown.branch)
+    assert before >= 6

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtGui import QGuiApplication, QIcon, QTextBlockFormat
 from PySide6.QtWidgets import QApplication
 
 from desktop_llm.core.settings import Theme
@@ -355,3 +355,50 @@ def test_the_theme_changes_while_a_long_paragraph_is_parsed(elsewhere, qtbot):
     elsewhere.restyle(theme.load_tokens("dark"))
     assert text_shown(elsewhere) == "short"
     qtbot.waitUntil(lambda: text_shown(elsewhere).count("and") == 100)
+
+
+def test_what_was_thought_is_folded_and_unfolds(qtbot, transcript):
+    transcript.set_thought_words(lambda ended, seconds: f"thought {ended} {seconds:.0f}")
+    text = "<think>\nFirst *this*.\n</think>\n\nThe answer."
+    entry = Entry(7, text, False, thinking_seconds=12)
+    transcript.show_entries([entry])
+    transcript.grab()
+    folded = transcript._column.document(0).toPlainText()
+    assert folded.startswith("▸ thought True 12")
+    assert "First" not in folded
+    transcript._set_current(0)
+    qtbot.keyClick(transcript, Qt.Key.Key_Space)
+    unfolded = transcript._column.document(0).toPlainText()
+    assert unfolded.startswith("▾")
+    assert "First this." in unfolded
+    qtbot.keyClick(transcript, Qt.Key.Key_Space)
+    assert "First" not in transcript._column.document(0).toPlainText()
+
+
+def test_thinking_streams_folded_and_the_answer_follows(transcript):
+    transcript.set_thought_words(lambda ended, _seconds: "thought" if ended else "thinking")
+    transcript.show_entries([Entry(7, "", False)])
+    seen = []
+    for piece in ("<thi", "nk>", "so ", "far", "</think>", "\n\nThe ", "answer."):
+        transcript.stream(7, piece)
+        seen.append(transcript._column.document(0).toPlainText().strip())
+    assert seen[1:4] == ["▸ thinking"] * 3
+    assert seen[4:] == ["▸ thought", "▸ thought\nThe", "▸ thought\nThe answer."]
+    transcript.finish(7, "<think>so far</think>\n\nThe answer.", "", 3.0)
+    assert transcript._column.document(0).toPlainText() == "▸ thought\nThe answer."
+
+
+def test_tasks_notes_and_formulas_are_shown(transcript):
+    text = "- [ ] open\n- [x] done\n\nA[^1] $x^2$\n\n$$\ny\n$$\n\n[^1]: Note."
+    transcript.show_entries([Entry(7, text, False)])
+    document = transcript._column.document(0)
+    markers = []
+    block = document.begin()
+    while block.isValid():
+        markers.append(block.blockFormat().marker())
+        block = block.next()
+    kinds = QTextBlockFormat.MarkerType
+    assert markers[:2] == [kinds.Unchecked, kinds.Checked]
+    shown = document.toPlainText()
+    for words in ("open", "done", "x^2", "y", "1 Note."):
+        assert words in shown

@@ -12,6 +12,7 @@ from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Asked
 from desktop_llm.core.settings import Settings
 from desktop_llm.services.models import ModelService
+from desktop_llm.services.reply import Thinking
 from desktop_llm.storage.conversations import Conversations
 from tests.fakes.chat import Chat
 
@@ -295,3 +296,48 @@ def test_an_opened_message_of_another_branch_is_shown(make_chat):
     assert chat.service.open(number, one.id)[1][0].text == "one"
     assert chat.service.open(number)[1][0].text == "one"
     assert chat.service.open(number, 999)[1][0].text == "one"  # long gone
+
+
+def test_what_a_model_thought_aloud_is_timed_and_not_sent_again(make_chat):
+    chat = make_chat()
+    number = chat.store.create().id
+    reply = chat.service.send(number, "<think> well </think> yes", None).result(20).reply
+    assert reply.stats.thinking_seconds > 0
+    assert chat.store.message(reply.id).stats == reply.stats
+    prompt = chat.service.prompts.messages(Parameters(), chat.store.branch(number))
+    assert [message.text.strip() for message in prompt] == ["<think> well </think> yes", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "thinks"),
+    [
+        (["<th", "ink>", "x", "</thi", "nk>", "y"], True),
+        (["plain ", "<think>", "</think>"], False),
+        (["<think>never ends"], False),
+        (["\n", " <think>", "</think>"], True),
+    ],
+)
+def test_thinking_is_heard_in_pieces(pieces, thinks):
+    thinking = Thinking()
+    for piece in pieces:
+        thinking.hear(piece)
+    assert bool(thinking.seconds) is thinks
+
+
+def test_parameters_that_are_newer_than_what_is_stored_are_used(make_chat, monkeypatch):
+    chat = make_chat()
+    number = chat.store.create().id
+    chat.store.set_parameters(number, Parameters(temperature=0.1))
+    requests, generate = [], chat.engine.generate
+
+    def watched(request):
+        requests.append(request)
+        return generate(request)
+
+    monkeypatch.setattr(chat.engine, "generate", watched)
+    newer = Parameters(temperature=0.9, max_tokens=7, stop=("x",))
+    reply = chat.service.send(number, "one", None, parameters=newer).result(20).reply
+    chat.service.retry(reply, parameters=newer).result(20)
+    chat.service.retry(reply).result(20)
+    assert [request.sampling.temperature for request in requests] == [0.9, 0.9, 0.1]
+    assert (requests[0].max_tokens, requests[0].stop) == (7, ("x",))

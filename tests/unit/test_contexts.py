@@ -198,3 +198,28 @@ def test_nothing_is_left_out_of_what_is_summarised(chat, crowded):
         )
     for piece in summaries.pieces([messages[0], messages[0]], 64):
         assert len(piece.encode()) <= 67
+
+
+def test_the_system_prompt_counts_too(chat):
+    chat.settings = Settings(model="a-model", context_length=1024, system_prompt=LONG * 11)
+    number, reply = talk(chat, LONG, "two")
+    chat.settings = Settings(model="a-model", context_length=1024, system_prompt=LONG * 13)
+    chat.service.choose_policy(number, Policy.NEWEST)
+    answered = chat.service.send(number, LONG, reply.id).result(20)
+    assert answered.fault is None
+    assert answered.reply.unseen > 0
+
+
+def test_a_reply_that_waits_to_be_counted_can_be_stopped(tmp_path):
+    chat = Chat(tmp_path, "reply", "stall")
+    try:
+        _number, reply = talk(chat, "one")
+        busy = chat.service.send(None, "two", None)
+        next(event for event in busy.wait_events() if isinstance(event, TextDelta))
+        waiting = chat.service.send(reply.conversation, LONG * 20, reply.id)
+        next(iter(waiting.wait_events()))
+        waiting.cancel()
+        assert waiting.result(10).reply.text == ""
+        busy.cancel()
+    finally:
+        chat.close()

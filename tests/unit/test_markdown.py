@@ -1,11 +1,14 @@
 """Markdown into blocks: complete, safe, and the same streamed as whole."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desktop_llm.rendering.markdown import (
     Code,
+    Formula,
     Heading,
     Items,
     Paragraph,
@@ -117,6 +120,7 @@ PIECES = [
     "word", " ", "two words", "\n", "\n\n", "- ", "1. ", "2) ", "* ", "  ", "**", "*", "_", "`",
     "```\n", "```py\n", "# ", "> ", "| a | b |\n|---|---|\n", "|", "---", "===", "~~", "&amp;",
     "&", ";", "<", ">", "\\", "天空", "，", "😀", "1", ".", "    ", "\t", "=", "-", "+ ",
+    "$", "$x$", "$$", "$$\n", "\\(", "\\)", "\\[", "\\]", "[ ] ", "[x] ", "<think>", "</think>",
 ]  # fmt: skip
 
 
@@ -129,3 +133,69 @@ def test_at_every_moment_the_stream_shows_what_a_parse_would(pieces):
         finished, opened = parser.feed(piece)
         frozen += finished
         assert joined(frozen + opened) == joined(parse(text)), text
+
+
+def test_tasks_and_plain_items():
+    (items,) = parse("- [ ] to do\n- [x] **done**\n- plain\n- [ ]\n")
+    assert items.done == (False, True, None, None)
+    assert items.items[0] == (Paragraph((Span("to do"),)),)
+    assert items.items[1] == (Paragraph((Span("done", bold=True),)),)
+    assert parse("- a\n- b")[0].done == ()
+    assert plain_text((items,)).split("\n")[:3] == ["☐ to do", "☑ done", "• plain"]
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [("so $x^2$ is", "x^2"), (r"so \(x^2\) is", "x^2"), ("so $$x$$ is", "x")],
+)
+def test_formulas_within_words(text, formula):
+    (block,) = parse(text)
+    assert [span.text for span in block.spans if span.math] == [formula]
+
+
+@pytest.mark.parametrize("text", ["$$\na = b\n$$", "$$ a = b $$", "\\[\na = b\n\\]"])
+def test_formulas_on_lines_of_their_own(text):
+    assert parse(text) == (Formula("a = b"),)
+    assert plain_text(parse(text)) == "$$a = b$$"
+
+
+def test_prices_are_no_formulas():
+    for text in ("It costs $5 and not $6.", "$5-$6", "5$-6$"):
+        (block,) = parse(text)
+        assert block.spans == (Span(text),)
+    assert parse("$x$ and 1")[0].spans[0].math
+
+
+def test_footnotes():
+    text, notes = parse("One[^a] and two^[within].\n\n[^a]: The *note*.\n\n    More.")
+    assert [span.note for span in text.spans if span.note] == ["a", "2"]
+    assert [label for label, _blocks in notes.notes] == ["a", "2"]
+    assert plain_text((text, notes)) == "One[a] and two[2].\n\n[a] The note.\n\nMore.\n[2] within"
+
+
+def test_what_is_thought_aloud_stands_before_the_answer():
+    thought, answer = parse("<think>\nFirst *this*.\n</think>\n\nThe answer.")
+    assert thought.ended
+    assert thought.blocks == (Paragraph((Span("First "), Span("this", italic=True), Span("."))),)
+    assert answer == Paragraph((Span("The answer."),))
+    (thought,) = parse("<think>half *a")
+    assert (thought.ended, thought.blocks) == (False, (Paragraph((Span("half *a"),)),))
+    assert plain_text(parse("<think>x</think>y")) == "y"
+    assert parse("so <think>x</think>")[0].spans[0].text.startswith("so <think>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- " * 10_000, "> " * 10_000, "$" * 20_000, "\\(" * 20_000, "[^" * 20_000, "^[" * 20_000,
+        "[^1]" * 5_000 + "\n\n[^1]: x", "- [ ] " * 5_000, "<think>" * 5_000, "$$\n" * 5_000,
+        "x" * 1_000_000, "*a " * 50_000, "`" * 50_000, "|" * 20_000, "a\u0301" * 50_000,
+        "\u202e" * 10_000, "\\frac{" * 5_000, "$\\frac{" * 2_000, "![x](file:///dev/zero) " * 2_000,
+        "<" * 50_000, "&" * 50_000, "[a](" * 10_000, "~~" * 20_000, "1. " * 5_000, "# " * 20_000,
+    ],
+    ids=lambda text: text[:8].strip(),
+)  # fmt: skip
+def test_hostile_text_is_parsed_in_bounded_time(text):
+    began = time.process_time()
+    parse(text)
+    assert time.process_time() - began < 5

@@ -171,3 +171,9 @@ def test_a_conversation_has_parameters_and_its_fork_too(database):
     assert store.get(fork).parameters == ODD
     store.set_parameters(number, Parameters())
     assert store.get(number).parameters == Parameters()
+
+
+def test_a_gap_that_never_ends_is_given_up_at_once():
+    assert variables_of("{{" + " " * 100_000) == ()
+    assert variables_of("{{" * 50_000) == ()
+    assert variables_of("{{ my answer }} {{\u3000语言\u3000}} {{ }}") == ("my answer", "语言")

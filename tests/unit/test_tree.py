@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
@@ -265,3 +266,68 @@ def test_whatever_is_done_the_branch_that_is_shown_is_sound(tmp_path_factory, st
             assert message.versions == siblings
     finally:
         place.database.close()
+
+
+def test_what_is_deleted_is_not_shown_and_nothing_new_hangs_on_it(place):
+    one, answer = place.ask("one")
+    two, reply = place.ask("two", answer)
+    place.tree.delete(two)
+    with pytest.raises(KeyError):
+        place.tree.show_version(reply)
+    place.ask("asked below what was deleted meanwhile", reply)
+    assert place.shown()[:3] == ["one", "re one", "asked below what was deleted meanwhile"]
+    assert place.bin.empty() == 1
+    assert len(place.shown()) == 4
+    assert place.store.message(one).versions == (one,)
+
+
+def test_what_is_restored_meanwhile_is_not_purged(place, monkeypatch):
+    one, _answer = place.ask("one")
+    other = place.store.create("Other").id
+    place.tree.delete(one)
+    place.bin.put(other)
+    rows = place.bin._rows
+
+    def late(sql, values):
+        found = rows(sql, values)
+        if "SELECT id FROM" in sql:  # somebody restores everything just then
+            place.bin.take_out(other)
+            if place.bin.entries():
+                place.tree.restore(one)
+        return found
+
+    monkeypatch.setattr(place.bin, "_rows", late)
+    assert place.bin.empty() == 0
+    assert place.shown() == ["one", "re one"]
+    assert place.store.get(other).title == "Other"
+
+
+def test_what_is_being_erased_cannot_be_restored(place, monkeypatch):
+    one, _answer = place.ask("one")
+    other = place.store.create("Other").id
+    place.tree.delete(one)
+    place.bin.put(other)
+    with monkeypatch.context() as patch:
+        patch.setattr(place.bin, "_erase_messages", lambda _message: None)
+        patch.setattr(place.bin, "_erase_conversation", lambda _conversation: None)
+        place.bin.empty()
+    with pytest.raises(KeyError):
+        place.tree.restore(one)
+    assert not place.bin.take_out(other)
+
+
+def test_an_excluded_message_takes_its_summaries_with_it(place):
+    one, answer = place.ask("one")
+    two, _reply = place.ask("two", answer)
+    place.store.save_summary(two, "of one", "m")
+    assert place.store.summaries([two]) == {two: "of one"}
+    place.store.take_care(one, Care.PINNED)
+    assert place.store.summaries([two])
+    place.store.take_care(one, Care.EXCLUDED)
+    assert place.store.summaries([two]) == {}
+
+
+def test_a_fork_keeps_the_policy(place):
+    _one, answer = place.ask("one")
+    place.store.choose_policy(place.number, Policy.NEWEST)
+    assert place.store.get(place.tree.fork(answer, "")).policy is Policy.NEWEST

@@ -13,7 +13,8 @@ from desktop_llm.words.faults import brief_fault
 def entry_of(message: StoredMessage) -> Entry:
     mine = message.role is Role.USER
     speaker = _("You") if mine else message.model or _("The model")
-    return Entry(message.id, message.text, mine, note_of(message), speaker)
+    seconds = message.stats.thinking_seconds if message.stats is not None else 0.0
+    return Entry(message.id, message.text, mine, note_of(message), speaker, seconds)
 
 
 def note_of(message: StoredMessage) -> str:

@@ -6,7 +6,7 @@ What a person does becomes a call of the chat service, off the window's thread.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QMimeData, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
@@ -14,6 +14,9 @@ from desktop_llm.core.conversations import Listing
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
 from desktop_llm.core.search import parse_query
+from desktop_llm.rendering.html import to_html
+from desktop_llm.rendering.markdown import parse
+from desktop_llm.rendering.plain_text import plain_text
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.branch_care import BranchCare
 from desktop_llm.ui.bridge import Bridge
@@ -21,6 +24,7 @@ from desktop_llm.ui.code_colours import CodeColours
 from desktop_llm.ui.context_care import ContextCare
 from desktop_llm.ui.conversation_care import ABOVE, ConversationCare
 from desktop_llm.ui.drafts import Drafts
+from desktop_llm.ui.find_care import FindCare
 from desktop_llm.ui.icons import ON_ACCENT, icon
 from desktop_llm.ui.icons import Role as IconRole
 from desktop_llm.ui.list_care import ListCare
@@ -30,10 +34,15 @@ from desktop_llm.ui.pages.context_panel import ContextPanel
 from desktop_llm.ui.pages.conversation import ConversationView, FaultAction
 from desktop_llm.ui.pages.list_menus import ListMenus
 from desktop_llm.ui.pages.message_menus import MessageMenus
+from desktop_llm.ui.pages.parameters_panel import ParametersPanel
+from desktop_llm.ui.pages.prompts_panel import PromptsPanel
 from desktop_llm.ui.pages.sidebar import Sidebar
+from desktop_llm.ui.parameters_care import ParametersCare
+from desktop_llm.ui.prompts_care import PromptsCare
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.branch_map import BranchMap
+from desktop_llm.ui.widgets.message_bar import MessageAction
 from desktop_llm.ui.widgets.side_panel import SidePanel
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _
@@ -42,6 +51,7 @@ if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
 
 BRANCHES, CONTEXT = "branches", "context"  # pages of the panel at the side
+PARAMETERS, PROMPTS = "parameters", "prompts"
 NARROW = 900  # pixels of the page under which the list folds away
 
 
@@ -85,14 +95,30 @@ class ChatPage(QSplitter):
         self.side.add(BRANCHES, _("Versions and branches"), self.map)
         self.branches = BranchCare(
             self.shown, self.view.transcript, self.map, bridge, drafts, toasts,
-            lambda: self._chat, self._copy,
+            lambda: self._chat, self._copy, self._copy_formatted,
         )  # fmt: skip
+        self.finder = FindCare(self.view.finder, self.view.transcript, self.shown)
         self.inspector = ContextPanel(self)
         self.side.add(CONTEXT, _("What is sent"), self.inspector)
         self.context = ContextCare(
             self.shown, self.view, self.inspector, bridge, replies,
-            lambda: self._chat, lambda: self._model,
+            lambda: self._chat, lambda: self.shown.model or self._model,
         )  # fmt: skip
+        self.values = ParametersPanel(self)
+        self.side.add(PARAMETERS, _("Parameters and presets"), self.values)
+        self.parameters = ParametersCare(
+            self.shown, self.values, bridge, toasts, lambda: self._chat,
+            lambda: self.branches.models, lambda: self.view.model_name, self._choose_for_this,
+        )  # fmt: skip
+        self.library = PromptsPanel(self)
+        self.side.add(PROMPTS, _("Prompts"), self.library)
+        self.prompts = PromptsCare(
+            self.view, self.library, bridge, toasts, lambda: self._chat, drafts.prompts
+        )
+        self.prompts.failed.connect(self.show_fault)
+        hint = actions.hint(Command.PROMPTS)
+        tool = MessageAction(icon("notebook"), hint, lambda: self.toggle_side(PROMPTS))
+        self.composer.add_tool(tool, _("Prompts"))
         self._connect(drafts)
         self.addWidget(self.sidebar)
         self.addWidget(self.view)
@@ -120,6 +146,7 @@ class ChatPage(QSplitter):
         self.map.message_chosen.connect(self.branches.show_message)
         self.map.delete_wanted.connect(self.branches.delete)
         self.side.opened.connect(lambda _key: self._side_opened())
+        self.parameters.stored.connect(self.context.refresh)
         self.composer.send_wanted.connect(self.context.send)
         self.composer.bar.clicked.connect(lambda: self.toggle_side(CONTEXT))
         self.inspector.message_chosen.connect(self._show_message)
@@ -156,6 +183,7 @@ class ChatPage(QSplitter):
     def pause(self) -> None:
         """The services are about to close."""
         self.shown.pause()
+        self.parameters.pause()
         self._toasts.clear()
         self._chat = None
         self._set_ready(False)
@@ -164,6 +192,7 @@ class ChatPage(QSplitter):
         """Another page takes this one's place. Returns the question on its way from a new
         conversation.
         """
+        self.prompts.retire()
         return self.shown.retire() or self._starting_with
 
     @property
@@ -252,6 +281,8 @@ class ChatPage(QSplitter):
     def _side_opened(self) -> None:
         self.branches.refresh_map()
         self.context.refresh()
+        if self.side.shown == PARAMETERS:
+            self.parameters.refresh()
 
     def _show_message(self, key: int) -> None:
         self.view.transcript.restore_view(key, -ABOVE)
@@ -290,6 +321,15 @@ class ChatPage(QSplitter):
         self._show_model()
         self.context.refresh()
 
+    def _choose_for_this(self, name: str) -> None:
+        """For this conversation alone."""
+        if self.shown.number is None:
+            self.shown.choose_new_model(name)
+        else:
+            self.shown.choose_model(name)
+        self._show_model()
+        self.context.refresh()
+
     def _show_list(self) -> None:
         if self.sidebar.isHidden():
             self.toggle_list()
@@ -307,6 +347,24 @@ class ChatPage(QSplitter):
         """Another theme or font size."""
         self.view.transcript.restyle(tokens)
 
+    def _copy_formatted(self, markdown: str) -> None:
+        """For programs that take formatted text, and for those that take Markdown or plain text."""
+
+        def make() -> tuple[str, str]:
+            blocks = parse(markdown)
+            return to_html(blocks), plain_text(blocks)
+
+        def put(made: tuple[str, str]) -> None:
+            html, plain = made
+            data = QMimeData()
+            data.setHtml(html)
+            data.setText(plain)
+            data.setData("text/markdown", markdown.encode())
+            QGuiApplication.clipboard().setMimeData(data)
+            self._toasts.show(_("Copied."))
+
+        self._bridge.run(make, put, self.show_fault)
+
     def _copy(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self._toasts.show(_("Copied."))
@@ -320,6 +378,7 @@ class ChatPage(QSplitter):
             self.show_fault(None)
         if self._chat is not None and not self._ready:
             self._set_ready(True)
+            self.prompts.refresh()
             self.composer.setFocus()
             question, self._first_question = self._first_question, ""
             if question:
@@ -353,8 +412,7 @@ class ChatPage(QSplitter):
         lasting: bool = False,
     ) -> None:
         """`lasting`: of the program, not of this conversation; stays when another is shown."""
-        again = self.retry if retry else None
-        if fault is not None and self.context.takes(fault, again):
+        if fault is not None and self.context.takes(fault):
             return
         offered = list(actions or [])
         if fault is not None:

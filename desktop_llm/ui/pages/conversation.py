@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress
 from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.presets import filled_in
 from desktop_llm.core.replies import Summarising
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.icons import Role, icon
@@ -28,10 +30,12 @@ from desktop_llm.ui.widgets.choice_card import ChoiceCard
 from desktop_llm.ui.widgets.composer import Composer
 from desktop_llm.ui.widgets.eliding import ElidingLabel
 from desktop_llm.ui.widgets.empty_state import EmptyState
+from desktop_llm.ui.widgets.find_bar import FindBar
 from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode, Work
 from desktop_llm.ui.widgets.plain_text import plain_caption, plain_label
 from desktop_llm.ui.widgets.transcript import Transcript
+from desktop_llm.ui.widgets.variable_form import FormWords, VariableForm
 from desktop_llm.words import _, counted
 from desktop_llm.words.faults import word_fault
 
@@ -68,11 +72,15 @@ class ConversationView(QFrame):
         self.more_button.clicked.connect(self._show_more)
         self.transcript = Transcript(tokens, colour_code, work, self)
         self.transcript.setAccessibleName(_("Messages"))
+        self.transcript.set_thought_words(thought_words)
         self.transcript.set_copy_code(icon("copy"), _("Copy code"))
         self.transcript.following_changed.connect(lambda _following: self._place_newest())
         self.empty = EmptyState(icon("chat-circle", Role.PlaceholderText), self)
         self._stack = QStackedWidget(self)
+        self._is_empty = True
+        self._blank = QWidget(self)
         self._stack.addWidget(self.empty)
+        self._stack.addWidget(self._blank)
         self._stack.addWidget(self.transcript)
         self.newest = QPushButton(icon("arrow-down"), _("Newest"), self.transcript)
         self.newest.setObjectName("chip")
@@ -85,6 +93,16 @@ class ConversationView(QFrame):
         self.fault.set_words(_("Dismiss"))
         self.composer = Composer(self)
         self.choices = ChoiceCard(self)
+        self.finder = FindBar(self)
+        self.finder.after = self.transcript
+        self.finder.set_words(
+            _("Find in this conversation"),
+            (icon("caret-up"), _("Previous match")),
+            (icon("caret-down"), _("Next match")),
+            (icon("x"), _("Close")),
+        )
+        self.form = VariableForm(filled_in, _form_words(), self)
+        self.form.toggled.connect(self._show_content)
         for card in (self.fault, self.choices):
             card.after = self.composer
         self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
@@ -97,7 +115,18 @@ class ConversationView(QFrame):
             widget.setEnabled(ready)
 
     def show_empty(self, empty: bool) -> None:
-        self._stack.setCurrentWidget(self.empty if empty else self.transcript)
+        self._is_empty = empty
+        self._show_content()
+
+    def _show_content(self) -> None:
+        """Examples make room for a form: there is a question already."""
+        asks = not self.form.isHidden()
+        shown: QWidget = self.transcript
+        if self._is_empty:
+            shown = self._blank if asks else self.empty
+        self._stack.setCurrentWidget(shown)
+        policy = QSizePolicy.Policy  # a stack is as high as its highest page, seen or not
+        self._stack.setSizePolicy(policy.Preferred, policy.Ignored if asks else policy.Preferred)
 
     def show_model(self, name: str) -> None:
         self.model_name = name
@@ -142,7 +171,8 @@ class ConversationView(QFrame):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         groups = (
-            (Command.RENAME, Command.FORK, Command.BRANCHES, Command.CONTEXT),
+            (Command.RENAME, Command.FORK),
+            (Command.BRANCHES, Command.CONTEXT, Command.PARAMETERS),
             (Command.COPY_REPLY, Command.RETRY, Command.GO_ON),
             (Command.DELETE,),
         )
@@ -189,15 +219,29 @@ class ConversationView(QFrame):
         rows.setContentsMargins(0, 0, 0, 16)
         rows.setSpacing(8)
         rows.addLayout(head)
+        rows.addLayout(_centred(self.finder))
         rows.addWidget(self._stack, 1)
-        for widget in (self._progress, self.fault, self.choices, self.composer):
-            widget.setMaximumWidth(COMPOSER_WIDTH)
-            row = QHBoxLayout()
-            row.setContentsMargins(12, 0, 12, 0)
-            row.addStretch(1)
-            row.addWidget(widget, 1000)
-            row.addStretch(1)
-            rows.addLayout(row)
+        for widget in (self._progress, self.fault, self.choices, self.form, self.composer):
+            rows.addLayout(_centred(widget))
+
+
+def _centred(widget: QWidget) -> QHBoxLayout:
+    """As wide as the column of messages."""
+    widget.setMaximumWidth(COMPOSER_WIDTH)
+    row = QHBoxLayout()
+    row.setContentsMargins(12, 0, 12, 0)
+    row.addStretch(1)
+    row.addWidget(widget, 1000)
+    row.addStretch(1)
+    return row
+
+
+def thought_words(ended: bool, seconds: float) -> str:
+    if not ended:
+        return _("Thinking …")
+    if not seconds:
+        return _("What the model thought")
+    return _("Thought for {seconds} s").format(seconds=f"{seconds:,.0f}")
 
 
 def example_questions() -> tuple[str, str, str]:
@@ -206,6 +250,16 @@ def example_questions() -> tuple[str, str, str]:
         _("Explain in two sentences why the sky is blue."),
         _("Write a friendly e-mail that moves a meeting to Friday."),
         _("Give me three ideas for a rainy weekend."),
+    )
+
+
+def _form_words() -> FormWords:
+    return FormWords(
+        confirm=_("Insert"),
+        cancel=_("Cancel"),
+        preview=_("Preview"),
+        hint=_("Ctrl+Enter goes on"),
+        last_time=_("Last time: {value}"),
     )
 
 

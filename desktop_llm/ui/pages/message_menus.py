@@ -35,6 +35,8 @@ class MessageDeeds(Protocol):
 
     def copy_text(self, text: str) -> None: ...
 
+    def copy_formatted(self, markdown: str) -> None: ...
+
     def retry(self, key: int, model: str = "") -> None: ...
 
     def go_on(self, key: int) -> None: ...
@@ -100,7 +102,17 @@ class MessageMenus(QObject):
         menu = self._menu()
         copy = menu.addAction(icon("copy"), _("Copy selection"), lambda: transcript.copy())
         copy.setEnabled(transcript.has_selection)
+        if transcript.has_selection:
+            menu.addAction(
+                _("Copy selection as Markdown"),
+                lambda: deeds.copy_text(transcript.selected_markdown()),
+            )
+            menu.addAction(
+                _("Copy selection with formatting"),
+                lambda: deeds.copy_formatted(transcript.selected_markdown()),
+            )
         menu.addAction(_("Copy message"), lambda: deeds.copy_text(text))
+        menu.addAction(_("Copy message with formatting"), lambda: deeds.copy_formatted(text))
         if code := transcript.code_of(key):
             menu.addAction(icon("code"), _("Copy code"), lambda: deeds.copy_text("\n\n".join(code)))
         menu.addAction(_("Select all"), transcript.select_all)

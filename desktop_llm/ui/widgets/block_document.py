@@ -1,6 +1,6 @@
 """Markdown blocks as a QTextDocument, built by cursor: no HTML, nothing loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QRectF
@@ -19,42 +19,77 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
+from desktop_llm.rendering.formulas import Wanted
 from desktop_llm.rendering.highlight import Kind, Run
 from desktop_llm.rendering.markdown import (
     Block,
     Code,
+    Formula,
     Heading,
     Items,
+    Notes,
     Paragraph,
     Quote,
+    Reasoning,
     Rule,
     Span,
     Table,
 )
 from desktop_llm.rendering.streaming import joined
 from desktop_llm.ui.theme import MONOSPACE, Tokens
+from desktop_llm.ui.widgets.formula_object import Picture, Pictures
 
 LINE_HEIGHT = 1.5  # times the size of the type, for reading
 GAP = 8  # pixels between blocks
 CODE_PADDING = 12
+NOTE_SCALE = 13 / 15  # of footnotes, relative to the reading size
+FOLD = "fold:thought"  # the address of the line that unfolds what was thought
 HEADINGS = {1: 26 / 15, 2: 20 / 15, 3: 17 / 15}  # sizes relative to the reading size
 ALIGNMENTS = {"left": 0x1, "right": 0x2, "center": 0x4}  # of Qt.AlignmentFlag
+MATH_SCALE = 1.2  # of formulas: their letters are smaller than others of the same size
+MOST_FORMULAS = 300  # drawn in one message; the rest stays LaTeX
 _IS_CODE = QTextFormat.Property.UserProperty.value
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedCode:
-    """Source code, and the position in its document where it begins."""
+    """Source code. Where it begins is asked when it is needed: formulas before it become one
+    character each.
+    """
 
-    position: int
+    at: QTextCursor
     code: Code
+
+    @property
+    def position(self) -> int:
+        return self.at.position()
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFormula:
+    """A formula that is still shown as its LaTeX, `text`, from `at` on."""
+
+    at: QTextCursor
+    text: str
+    wanted: Wanted
 
 
 class BlockDocument(QTextDocument):
     """A message. What is finished stays; the open end grows or is replaced while it streams."""
 
-    def __init__(self, tokens: Tokens, font: QFont) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        font: QFont,
+        thought_words: Callable[[bool], str] = lambda ended: "…" if not ended else "",
+        unfolded: bool = False,
+    ) -> None:
+        """`thought_words(ended)`: the line that stands for what a model thinks aloud; `unfolded`:
+        that is shown below it.
+        """
         super().__init__()
+        self._thought_words = thought_words
+        self._unfolded = unfolded
         self._tokens = tokens
         self._font = font
         self._frozen = 0  # position where the open end begins
@@ -64,6 +99,11 @@ class BlockDocument(QTextDocument):
         self._open: tuple[Block, ...] = ()
         self._plain_code: list[PlacedCode] = []
         self._open_code: list[PlacedCode] = []  # of the open end: coloured once it is finished
+        self._formulas: list[PlacedFormula] = []  # finished, nobody has asked for a picture
+        self._open_formulas: list[PlacedFormula] = []
+        self._awaited: dict[Wanted, list[PlacedFormula]] = {}  # pictures that are being drawn
+        self._asked = 0  # formulas of which a picture was asked for
+        self._pictures = Pictures(self)
         self.setUndoRedoEnabled(False)
         self.setDefaultFont(font)
         self.setDocumentMargin(0)
@@ -83,13 +123,21 @@ class BlockDocument(QTextDocument):
         self._frozen, self._spare, self._frozen_spare = 0, True, True
         self._finished, self._open = [], ()
         self._plain_code, self._open_code = [], []
+        self._formulas, self._open_formulas, self._awaited = [], [], {}
+        self._asked = 0
+        self._pictures.clear()
         self.extend(blocks, ())
 
     def extend(self, finished: Sequence[Block], open_end: Sequence[Block]) -> None:
         """Add finished blocks for good and show the open ones after them."""
         cursor = QTextCursor(self)
         cursor.beginEditBlock()
-        if finished or not self._grow(tuple(open_end)):
+        known = len(self._formulas)
+        if not finished and self._grow(tuple(open_end)):
+            self._open_formulas += self._formulas[known:]
+            del self._formulas[known:]
+        else:
+            del self._formulas[known:]  # of an attempt to grow
             cursor.setPosition(self._frozen)
             cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
             cursor.removeSelectedText()
@@ -99,10 +147,12 @@ class BlockDocument(QTextDocument):
             self._write(cursor, finished, 0)
             self._finished += finished
             self._frozen, self._frozen_spare = self.characterCount() - 1, self._spare
-            waiting = len(self._plain_code)
+            waiting, known = len(self._plain_code), len(self._formulas)
             self._write(cursor, open_end, 0)
             self._open_code = self._plain_code[waiting:]
             del self._plain_code[waiting:]
+            self._open_formulas = self._formulas[known:]
+            del self._formulas[known:]
         self._open = tuple(open_end)
         cursor.endEditBlock()
 
@@ -127,6 +177,33 @@ class BlockDocument(QTextDocument):
             style = QTextCharFormat()
             style.setForeground(colours[run.kind])
             cursor.mergeCharFormat(style)
+        cursor.endEditBlock()
+
+    def take_formulas(self) -> list[Wanted]:
+        """Finished formulas of which nobody has asked for a picture, each once. `draw` them."""
+        taken, self._formulas = self._formulas[: MOST_FORMULAS - self._asked], []
+        self._asked += len(taken)
+        for placed in taken:
+            self._awaited.setdefault(placed.wanted, []).append(placed)
+        return list(dict.fromkeys(placed.wanted for placed in taken))
+
+    def draw(self, pictures: Mapping[Wanted, Picture]) -> None:
+        """Show pictures in the places of the LaTeX that they were made of."""
+        cursor = QTextCursor(self)
+        cursor.beginEditBlock()
+        for wanted, picture in pictures.items():
+            for placed in self._awaited.pop(wanted, ()):
+                start = placed.at.position()
+                cursor.setPosition(start)
+                end = min(start + _units(placed.text), self.characterCount() - 1)
+                cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+                if cursor.selectedText() != placed.text:
+                    continue  # it was written anew
+                style = cursor.charFormat()
+                style.clearBackground()
+                cursor.insertText(*self._pictures.character(picture, wanted, start, style))
+                if start < self._frozen:
+                    self._frozen += 1 - (end - start)
         cursor.endEditBlock()
 
     def code_frames(self) -> list[tuple[QRectF, str]]:
@@ -165,6 +242,8 @@ class BlockDocument(QTextDocument):
                 self._open_code = [replace(placed, code=grown) for placed in self._open_code]
             case Table() as shown, Table() as table:
                 return self._grow_table(shown, table)
+            case Reasoning(_, before_end), Reasoning(_, end):
+                return before_end is end and not self._unfolded  # none of it is seen
             case _:
                 return False
         return True
@@ -188,6 +267,8 @@ class BlockDocument(QTextDocument):
         """The open end is final."""
         self._plain_code += self._open_code
         self._open_code = []
+        self._formulas += self._open_formulas
+        self._open_formulas = []
         self._finished += self._open
         self._open = ()
         self._frozen, self._frozen_spare = self.characterCount() - 1, self._spare
@@ -215,12 +296,50 @@ class BlockDocument(QTextDocument):
                 case Table():
                     self._table(cursor, block)
                 case Rule():
+                    self._rule(cursor, indent)
+                case Formula(text):
                     layout = self._layout(indent)
-                    layout.setProperty(
-                        QTextFormat.Property.BlockTrailingHorizontalRulerWidth,
-                        QTextLength(QTextLength.Type.PercentageLength, 100),
-                    )
+                    layout.setProperty(QTextFormat.Property.BlockAlignment, ALIGNMENTS["center"])
+                    layout.setTopMargin(GAP // 2)
+                    layout.setBottomMargin(GAP + GAP // 2)
                     self._start(cursor, layout)
+                    self._spans(cursor, (Span(text, math=True),), display=True)
+                case Notes(notes):
+                    self._rule(cursor, indent)
+                    self._notes(cursor, notes, indent)
+                case Reasoning():
+                    self._reasoning(cursor, block, indent)
+
+    def _rule(self, cursor: QTextCursor, indent: int) -> None:
+        layout = self._layout(indent)
+        layout.setProperty(
+            QTextFormat.Property.BlockTrailingHorizontalRulerWidth,
+            QTextLength(QTextLength.Type.PercentageLength, 100),
+        )
+        self._start(cursor, layout)
+
+    def _notes(
+        self, cursor: QTextCursor, notes: Sequence[tuple[str, Sequence[Block]]], indent: int
+    ) -> None:
+        for label, blocks in notes:
+            first = blocks[0] if blocks else None
+            words = first.spans if isinstance(first, Paragraph) else ()
+            self._start(cursor, self._layout(indent, gap=GAP // 2))
+            spans = (Span(label, note=label), Span(" "), *words)
+            self._spans(cursor, spans, scale=NOTE_SCALE)
+            self._write(cursor, blocks[1:] if words else blocks, indent + 1)
+
+    def _reasoning(self, cursor: QTextCursor, block: Reasoning, indent: int) -> None:
+        """One line that unfolds."""
+        self._start(cursor, self._layout(indent))
+        style = self._characters()
+        style.setForeground(QColor(self._tokens.muted))
+        style.setAnchor(True)
+        style.setAnchorHref(FOLD)
+        sign = "▾" if self._unfolded else "▸"
+        cursor.insertText(f"{sign} {self._thought_words(block.ended)}", style)
+        if self._unfolded:
+            self._write(cursor, (Quote(block.blocks),), indent)
 
     def _start(self, cursor: QTextCursor, layout: QTextBlockFormat) -> None:
         """A new block, or the empty one at the end."""
@@ -232,7 +351,12 @@ class BlockDocument(QTextDocument):
         self._spare = False
 
     def _spans(
-        self, cursor: QTextCursor, spans: Sequence[Span], scale: float = 1.0, bold: bool = False
+        self,
+        cursor: QTextCursor,
+        spans: Sequence[Span],
+        scale: float = 1.0,
+        bold: bool = False,
+        display: bool = False,
     ) -> None:
         for span in spans:
             style = self._characters()
@@ -244,7 +368,10 @@ class BlockDocument(QTextDocument):
                 style.setFontWeight(QFont.Weight.DemiBold)
             style.setFontItalic(span.italic)
             style.setFontStrikeOut(span.struck)
-            if span.code:
+            if span.note:
+                style.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignSuperScript)
+                style.setForeground(QColor(self._tokens.accent))
+            if span.code or span.math:
                 style.setFontFamilies(MONOSPACE)
                 style.setBackground(QColor(self._tokens.code))
             if span.link:
@@ -252,7 +379,16 @@ class BlockDocument(QTextDocument):
                 style.setAnchorHref(span.link)
                 style.setForeground(QColor(self._tokens.accent))
                 style.setFontUnderline(True)
-            cursor.insertText(span.text.replace("\n", "\u2028"), style)
+            text = span.text.replace("\n", "\u2028")
+            start = cursor.position()
+            cursor.insertText(text, style)
+            if span.math and text and self._asked + len(self._formulas) < MOST_FORMULAS:
+                size = round(self._font.pixelSize() * scale * MATH_SCALE)
+                colour = self._tokens.accent if span.link else self._tokens.text
+                at = QTextCursor(self)
+                at.setPosition(start)
+                wanted = Wanted(span.text, size, colour, display)
+                self._formulas.append(PlacedFormula(at, text, wanted))
 
     def _code(self, cursor: QTextCursor, code: Code, indent: int) -> None:
         frame = QTextFrameFormat()
@@ -269,7 +405,7 @@ class BlockDocument(QTextDocument):
         cursor.setBlockCharFormat(self._code_characters())
         cursor.insertText(code.text, self._code_characters())
         if code.language and code.text:
-            self._plain_code.append(PlacedCode(made.firstPosition(), code))
+            self._plain_code.append(PlacedCode(made.firstCursorPosition(), code))
         self._after_frame(cursor)
 
     def _items(self, cursor: QTextCursor, items: Items, indent: int) -> None:
@@ -281,11 +417,15 @@ class BlockDocument(QTextDocument):
             layout.setStyle(QTextListFormat.Style.ListDecimal)
             layout.setStart(items.start)
         made = None
-        for blocks in items.items:
+        for at, blocks in enumerate(items.items):
             first, rest = (blocks[0], blocks[1:]) if blocks else (Paragraph(()), ())
             if not isinstance(first, Paragraph):
                 first, rest = Paragraph(()), blocks
-            self._start(cursor, self._layout(0, gap=GAP // 2))
+            line = self._layout(0, gap=GAP // 2)
+            if items.done and (done := items.done[at]) is not None:
+                marker = QTextBlockFormat.MarkerType
+                line.setMarker(marker.Checked if done else marker.Unchecked)
+            self._start(cursor, line)
             if made is None:
                 made = cursor.createList(layout)
             else:
@@ -378,6 +518,13 @@ def _more_spans(before: tuple[Span, ...], after: tuple[Span, ...]) -> tuple[Span
     if len(after) <= last or after[:last] != before[:last]:
         return None
     old, new = before[last], after[last]
+    if new.math and new != old:
+        return None  # a piece of a formula is none
     if replace(new, text=old.text) != old or not new.text.startswith(old.text):
         return None
     return (replace(new, text=new.text[len(old.text) :]), *after[last + 1 :])
+
+
+def _units(text: str) -> int:
+    """What a document counts: letters beyond the first plane are two."""
+    return len(text) + sum(letter > "\uffff" for letter in text)

@@ -5,6 +5,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop_llm.ui.widgets.gauge import Gauge
+from desktop_llm.ui.widgets.message_bar import MessageAction, SmallButton
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.text_editor import TextEditor
 
@@ -35,9 +36,13 @@ class Composer(QFrame):
         self._held = False
         self._words = ("", "")
         self._icons = (QIcon(), QIcon())
+        self._tools = QHBoxLayout()
+        self._tools.setSpacing(4)
+        self._last_tool: SmallButton | None = None
         foot = QHBoxLayout()
-        foot.setContentsMargins(4, 0, 0, 0)
+        foot.setContentsMargins(0, 0, 0, 0)
         foot.setSpacing(12)
+        foot.addLayout(self._tools)
         foot.addWidget(self.bar)
         foot.addWidget(self.gauge)
         foot.addStretch()
@@ -96,6 +101,27 @@ class Composer(QFrame):
         cursor = self.editor.textCursor()
         cursor.movePosition(cursor.MoveOperation.End)
         self.editor.setTextCursor(cursor)
+
+    def insert(self, text: str) -> None:
+        """At the cursor; what is written, and what is chosen of it, stays. Can be undone."""
+        cursor = self.editor.textCursor()
+        cursor.setPosition(cursor.selectionEnd())
+        cursor.insertText(text)
+        self.editor.setTextCursor(cursor)
+        self.editor.ensureCursorVisible()
+
+    def add_tool(self, tool: MessageAction, name: str) -> SmallButton:
+        """A small button at the left of the foot; `tool.text` is its tooltip."""
+        button = SmallButton(self)
+        button.take(tool)
+        button.setAccessibleName(name)
+        self._tools.addWidget(button)
+        before = self._last_tool or self.editor
+        QWidget.setTabOrder(before, button)
+        QWidget.setTabOrder(button, self.bar)
+        QWidget.setTabOrder(self.bar, self.button)
+        self._last_tool = button
+        return button
 
     def clear(self) -> None:
         self.editor.clear()

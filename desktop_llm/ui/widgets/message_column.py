@@ -6,18 +6,20 @@ parsed elsewhere, and shown when that is done. Heights are pixels from the top o
 
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QRectF, QTimer
 from PySide6.QtGui import QFont, QFontMetricsF
 
+from desktop_llm.rendering.formulas import Wanted
 from desktop_llm.rendering.highlight import Run
 from desktop_llm.rendering.markdown import Block, Paragraph, Span, parse
 from desktop_llm.rendering.streaming import StreamingParser
 from desktop_llm.ui.theme import Tokens, reading_font
-from desktop_llm.ui.widgets.block_document import BlockDocument
+from desktop_llm.ui.widgets.block_document import BlockDocument, PlacedCode
+from desktop_llm.ui.widgets.formula_object import Picture
 from desktop_llm.ui.widgets.message_bar import SIZE as BAR_HEIGHT
 
 WIDEST = 720  # pixels of the column
@@ -31,6 +33,9 @@ LONG = 1500  # characters that are not parsed on the window's thread
 REST = 4  # times as long as parsing took, before a streaming reply is parsed again
 
 ColourCode = Callable[[str, str, Callable[[Sequence[Run]], None]], None]
+# Calls the second with the pictures that it has at once, and with others as they are drawn; that
+# answers whether it waits for more.
+DrawFormulas = Callable[[Sequence[Wanted], Callable[[Mapping[Wanted, Picture]], bool]], None]
 # Does the first elsewhere, then gives its result to the second on the window's thread.
 Work = Callable[[Callable[[], Any], Callable[[Any], object]], None]
 
@@ -53,6 +58,8 @@ class Entry:
     mine: bool  # the person's: plain text on a card
     note: str = ""
     speaker: str = ""  # for screen readers
+    thinking_seconds: float = 0.0  # that a model thought aloud before its answer; 0: unknown
+    unfolded: bool = False  # what it thought is shown
     blocks: tuple[Block, ...] | None = None  # of the text, once it is parsed
     document: BlockDocument | None = None
     stream: Stream | None = None
@@ -77,6 +84,7 @@ class MessageColumn:
         self._tokens = tokens
         self._font = font
         self._colour_code = colour_code
+        self.draw_formulas: DrawFormulas | None = None
         self._work = work
         self._room = 0.0
         self._entries: list[Entry] = []
@@ -84,7 +92,11 @@ class MessageColumn:
         self.height = 2.0 * MARGIN
         # Told of what came later: whether heights have changed, and the change itself, to be made.
         self.on_grown: Callable[[Entry, bool], object] = lambda _entry, _changed: None
+        # The line that stands for what was thought: whether it has ended, and its seconds.
+        self.thought_words: Callable[[bool, float], str] = lambda _ended, _seconds: "…"
         self.on_later: Callable[[Callable[[], None]], object] = lambda change: change()
+        # The same for a change that moves characters of a message.
+        self.on_moved: Callable[[Callable[[], None]], object] = lambda change: change()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -127,6 +139,18 @@ class MessageColumn:
             self._measure(entry)
         else:
             self._estimate()
+        self.place()
+
+    def unfold(self, index: int) -> None:
+        """Show what was thought, or fold it again."""
+        entry = self._entries[index]
+        entry.unfolded = not entry.unfolded
+        shown, entry.document = entry.document, None
+        if entry.stream is not None and shown is not None:
+            entry.document = self._new_document(entry)
+            entry.document.extend(*shown.blocks)
+        self.document(index)
+        self._measure(entry)
         self.place()
 
     def take_room(self, index: int, height: float) -> None:
@@ -177,16 +201,18 @@ class MessageColumn:
     ) -> None:
         assert entry.document is not None
         entry.document.extend(finished, open_end)
-        self._colour(entry.document)
+        self._embellish(entry, entry.document)
         before = entry.height
         self._measure(entry)
         if entry.height != before:
             self.place()
         self.on_grown(entry, entry.height != before)
 
-    def finish(self, index: int, text: str, note: str) -> None:
+    def finish(self, index: int, text: str, note: str, thinking_seconds: float = 0.0) -> None:
         """The message as it is stored, rendered exactly."""
         entry = self._entries[index]
+        if thinking_seconds != entry.thinking_seconds:
+            entry.thinking_seconds, entry.document = thinking_seconds, None
         entry.text, entry.note, entry.stream, entry.blocks = text, note, None, None
         if entry.document is not None and not entry.mine:
             self._show_parsed(entry, entry.document)
@@ -226,7 +252,7 @@ class MessageColumn:
             entry.blocks = parse(entry.text)
         if entry.blocks is not None:
             document.show_blocks(entry.blocks)
-            self._colour(document)
+            self._embellish(entry, document)
             return True
         text = entry.text
 
@@ -241,7 +267,7 @@ class MessageColumn:
             assert entry.blocks is not None
             assert entry.document is not None
             entry.document.show_blocks(entry.blocks)
-            self._colour(entry.document)
+            self._embellish(entry, entry.document)
             self._measure(entry)
             self.place()
 
@@ -257,17 +283,47 @@ class MessageColumn:
                 entry.document = None
 
     def _new_document(self, entry: Entry) -> BlockDocument:
-        document = BlockDocument(self._tokens, reading_font(self._font))
+        document = BlockDocument(
+            self._tokens,
+            reading_font(self._font),
+            lambda ended: self.thought_words(ended, entry.thinking_seconds),
+            entry.unfolded,
+        )
         document.setTextWidth(self.width - (2 * PADDING if entry.mine else 0))
         return document
+
+    def _embellish(self, entry: Entry, document: BlockDocument) -> None:
+        """Colours of code and pictures of formulas: at once where they are known, else later."""
+        self._draw_formulas(entry, document)
+        self._colour(document)
+
+    def _draw_formulas(self, entry: Entry, document: BlockDocument) -> None:
+        if self.draw_formulas is None or not (wanted := document.take_formulas()):
+            return
+        at_once = True
+
+        def then(pictures: Mapping[Wanted, Picture]) -> bool:
+            if at_once:
+                document.draw(pictures)
+            elif entry.document is document:
+                self.on_moved(lambda: change(pictures))
+            return entry.document is document
+
+        def change(pictures: Mapping[Wanted, Picture]) -> None:
+            document.draw(pictures)
+            self._measure(entry)
+            self.place()
+
+        self.draw_formulas(wanted, then)
+        at_once = False
 
     def _colour(self, document: BlockDocument) -> None:
         if self._colour_code is None:
             return
         for placed in document.take_plain_code():
 
-            def then(runs: Sequence[Run], at: int = placed.position) -> None:
-                self.on_later(lambda: document.colour(at, runs))
+            def then(runs: Sequence[Run], placed: PlacedCode = placed) -> None:
+                self.on_later(lambda: document.colour(placed.position, runs))
 
             self._colour_code(placed.code.text, placed.code.language, then)
 

@@ -63,6 +63,11 @@ class MessageEditor(QFrame):
         self.editor.setTextCursor(cursor)
         self.editor.document().setModified(False)
 
+    def set_caret(self, position: int) -> None:
+        cursor = self.editor.textCursor()
+        cursor.setPosition(min(position, self.editor.document().characterCount() - 1))
+        self.editor.setTextCursor(cursor)
+
     def set_words(self, words: EditWords) -> None:
         self.editor.enter_sends = words.enter_confirms
         self.editor.setAccessibleName(words.name)

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtGui import QAbstractTextDocumentLayout, QColor, QTextCursor, QTextDocument
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
 
 MOST = 500  # marks in one message; more help nobody and take their time
 
@@ -33,8 +39,7 @@ class MessageMarks:
         for cursor in self.places(key, document):
             mark = QAbstractTextDocumentLayout.Selection()
             mark.cursor = cursor
-            style = cursor.charFormat()
-            style.clearForeground()
+            style = QTextCharFormat()  # nothing else: it is laid over what each character has
             style.setBackground(ground)
             mark.format = style
             marks.append(mark)

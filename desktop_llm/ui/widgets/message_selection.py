@@ -1,15 +1,19 @@
 """One selection across messages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
+    QTextCharFormat,
     QTextCursor,
 )
 
 from desktop_llm.rendering.markdown import parse
 from desktop_llm.rendering.plain_text import plain_text
+from desktop_llm.ui.widgets.formula_object import text_of as text_of_fragment
 from desktop_llm.ui.widgets.message_column import MessageColumn
 
 Position = tuple[int, int]  # message, character
@@ -46,6 +50,27 @@ class MessageSelection:
             self.anchor = position
         self.cursor = position
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """The same text stays selected while its message is changed."""
+        anchor, cursor = self._held(self.anchor), self._held(self.cursor)
+        yield
+        if self.anchor is not None and anchor is not None:
+            self.anchor = (self.anchor[0], anchor.position())
+        if self.cursor is not None and cursor is not None:
+            self.cursor = (self.cursor[0], cursor.position())
+
+    def _held(self, position: Position | None) -> QTextCursor | None:
+        """What moves with the text; None where that is not laid out, or its end is meant."""
+        if position is None or position[0] >= len(self._column):
+            return None
+        document = self._column[position[0]].document
+        if document is None or position[1] >= document.characterCount():
+            return None
+        cursor = QTextCursor(document)
+        cursor.setPosition(position[1])
+        return cursor
+
     def take_word(self, position: Position) -> None:
         cursor = QTextCursor(self._column.document(position[0]))
         cursor.setPosition(position[1])
@@ -75,14 +100,32 @@ class MessageSelection:
         return [self._part(at, span) for at in range(span[0][0], span[1][0] + 1)]
 
     def _part(self, index: int, span: tuple[Position, Position]) -> "str | Unread":
-        (first, start), (last, end) = span
         entry = self._column[index]
-        whole = (index > first or start == 0) and (index < last or end == END)
-        if not whole or entry.stream is not None:
-            return self._within(index, span).selection().toPlainText()
+        if not self._is_whole(index, span) or entry.stream is not None:
+            return text_of_fragment(self._within(index, span).selection())
         if entry.mine:
             return entry.text
         return Unread(entry.text) if entry.blocks is None else plain_text(entry.blocks)
+
+    def markdown(self) -> str:
+        """What is selected, as Markdown: whole messages as they were written."""
+        span = self.span()
+        if span is None:
+            return ""
+        return "\n\n".join(
+            self._markdown(at, span).strip("\n") for at in range(span[0][0], span[1][0] + 1)
+        )
+
+    def _markdown(self, index: int, span: tuple[Position, Position]) -> str:
+        entry = self._column[index]
+        if self._is_whole(index, span):
+            return entry.text
+        part = self._within(index, span).selection()
+        return text_of_fragment(part, markdown=not entry.mine)
+
+    def _is_whole(self, index: int, span: tuple[Position, Position]) -> bool:
+        (first, start), (last, end) = span
+        return (index > first or start == 0) and (index < last or end == END)
 
     def painted(self, index: int, ground: QColor) -> list[QAbstractTextDocumentLayout.Selection]:
         """What of one message is drawn as selected."""
@@ -91,8 +134,7 @@ class MessageSelection:
             return []
         selection = QAbstractTextDocumentLayout.Selection()
         selection.cursor = self._within(index, span)
-        style = selection.cursor.charFormat()
-        style.clearForeground()
+        style = QTextCharFormat()  # nothing else: it is laid over what each character has
         style.setBackground(ground)
         selection.format = style
         return [selection]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QClipboard, QColor, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QClipboard, QColor, QGuiApplication, QPainter, QPaintEvent, QTextCursor
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 from desktop_llm.ui.theme import Tokens
@@ -15,6 +15,7 @@ from desktop_llm.ui.widgets.message_column import (
     MARGIN,
     PADDING,
     ColourCode,
+    DrawFormulas,
     Entry,
     MessageColumn,
     Work,
@@ -44,11 +45,13 @@ class MessageView(QAbstractScrollArea):
         self._column = MessageColumn(tokens, self.font(), colour_code, work)
         self._column.on_grown = self._grown
         self._column.on_later = self._change_later
+        self._column.on_moved = self._move_later
         self._work = work
         self._clipboard_changes = 0
         QGuiApplication.clipboard().changed.connect(self._clipboard_changed)
         self._selection = MessageSelection(self._column)
         self._marks = MessageMarks()
+        self._sought: int | None = None  # the message whose first mark is to be seen
         self._following = True
         self._reading = MessageReading(self.viewport())
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
@@ -102,10 +105,21 @@ class MessageView(QAbstractScrollArea):
         self._adjust()
         if place is not None:
             self.restore_view(*place)
+        if self._sought is not None:  # it is another document now
+            self._show_first_mark(self._column.index_of(self._sought))
 
-    def finish(self, key: int, text: str, note: str = "") -> None:
+    def _move_later(self, change: Callable[[], None]) -> None:
+        """The same; what is selected stays so."""
+        with self._selection.kept():
+            self._change_later(change)
+
+    def draw_formulas_with(self, draw: DrawFormulas) -> None:
+        """Before there are messages."""
+        self._column.draw_formulas = draw
+
+    def finish(self, key: int, text: str, note: str = "", thinking_seconds: float = 0.0) -> None:
         """The message as it is stored, rendered exactly."""
-        self._column.finish(self._column.index_of(key), text, note)
+        self._column.finish(self._column.index_of(key), text, note, thinking_seconds)
         self._adjust()
 
     def restyle(self, tokens: Tokens) -> None:
@@ -131,6 +145,9 @@ class MessageView(QAbstractScrollArea):
     def selected_text(self) -> str:
         """Across messages, with an empty line between two. Long where much is not laid out."""
         return text_of(self._selection.parts())
+
+    def selected_markdown(self) -> str:
+        return self._selection.markdown()
 
     @property
     def has_selection(self) -> bool:
@@ -168,17 +185,41 @@ class MessageView(QAbstractScrollArea):
     def mark_words(self, words: Sequence[str], at: int | None = None) -> None:
         """Mark them wherever they stand; the first one in message `at` is to be seen."""
         self._marks.set_words(words)
+        self._sought = at if words else None
         if at is not None:
             with suppress(KeyError):
                 self._show_first_mark(self._column.index_of(at))
         self.viewport().update()
 
+    def marks_in(self, key: int) -> int:
+        """How many marks a message has as it is drawn; it is laid out for that."""
+        index = self._column.index_of(key)
+        return len(self._marks.places(key, self._column.document(index)))
+
+    def show_mark(self, key: int, number: int) -> None:
+        """Scroll to one of them, counted from 0, and select it; to the message if it has none."""
+        index = self._column.index_of(key)
+        self._column.place()
+        self._adjust()
+        places = self._marks.places(key, self._column.document(index))
+        if not places:
+            self.restore_view(key, 0)
+            return
+        place = places[min(number, len(places) - 1)]
+        self._selection.anchor = (index, place.selectionStart())
+        self._selection.cursor = (index, place.selectionEnd())
+        self._scroll_to(index, place)
+        self.viewport().update()
+
     def _show_first_mark(self, index: int) -> None:
         document = self._column.document(index)
         places = self._marks.places(self._column[index].key, document)
-        if not places:
-            return
-        line = document.documentLayout().blockBoundingRect(places[0].block())
+        if places:
+            self._scroll_to(index, places[0])
+
+    def _scroll_to(self, index: int, place: QTextCursor) -> None:
+        document = self._column.document(index)
+        line = document.documentLayout().blockBoundingRect(place.block())
         top = self._origin(index).y() + line.top()
         if not 0 <= top <= self.viewport().height() - 2 * MARGIN:
             bar = self.verticalScrollBar()

@@ -9,6 +9,7 @@ from desktop_llm.core.text import clean_text
 
 class TextEditor(QPlainTextEdit):
     send_wanted = Signal()
+    slash_typed = Signal()  # into the empty field, by its key: not pasted, not composed
     focused = Signal(bool)
 
     def __init__(self, parent: QWidget, enter_sends: bool = True) -> None:
@@ -31,7 +32,10 @@ class TextEditor(QPlainTextEdit):
             if not self._composing:  # Enter chooses a word of the input method, it never sends
                 self.send_wanted.emit()
             return
+        slash = event.text() == "/" and not self._composing and self.document().isEmpty()
         super().keyPressEvent(event)
+        if slash and self.toPlainText() == "/":
+            self.slash_typed.emit()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Text alone, without what no model and no database takes."""

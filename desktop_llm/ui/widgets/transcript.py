@@ -12,10 +12,12 @@ from PySide6.QtGui import (
     QKeySequence,
     QMouseEvent,
     QResizeEvent,
+    QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
 
 from desktop_llm.ui.theme import Tokens
+from desktop_llm.ui.widgets.block_document import FOLD
 from desktop_llm.ui.widgets.message_bar import CopyCodeButton, MessageAction, MessageBar
 from desktop_llm.ui.widgets.message_column import MARGIN, ColourCode, Entry, Work
 from desktop_llm.ui.widgets.message_editor import EditWords, MessageEditor
@@ -72,6 +74,7 @@ class Transcript(MessageView):
     def show_entries(self, entries: list[Entry]) -> None:
         self._forget_places()
         self._marks.set_words(())
+        self._sought = None
         self._column.show(entries)
         self._follow(True)
         self._adjust()
@@ -83,6 +86,7 @@ class Transcript(MessageView):
         """
         self.close_editor()
         self._selection.clear()
+        self._sought = None
         same = 0
         for old, new in zip(self._column, entries, strict=False):
             if old.key != new.key:
@@ -109,6 +113,7 @@ class Transcript(MessageView):
     def remove_from(self, key: int) -> None:
         """Take out a message and what comes after it."""
         self._forget_places()
+        self._sought = None
         self._column.change_from(self._column.index_of(key), [])
         self._adjust()
 
@@ -126,17 +131,21 @@ class Transcript(MessageView):
 
     # --- an editor in the place of a message ---------------------------------------------------
 
-    def edit(self, key: int, text: str, words: EditWords) -> None:
-        """`editor` tells of its end; it stays until `close_editor`."""
+    def edit(self, key: int, text: str, words: EditWords, focus: bool = True) -> None:
+        """`editor` tells of its end; it stays until `close_editor`. Without `focus` the view stays
+        where it is, too.
+        """
         self.close_editor()
         self.editor.open(key, text, words)
         self._bar.leave()
         self._copy_code.hide()
         self._give_editor_room()
-        self._bring_into_view(self._column.index_of(key))
+        if focus:
+            self._bring_into_view(self._column.index_of(key))
         self._place_editor()
         self.editor.show()
-        self.editor.setFocus()
+        if focus:
+            self.editor.setFocus()
 
     def close_editor(self) -> None:
         key = self.editor.key
@@ -198,7 +207,12 @@ class Transcript(MessageView):
 
     # --- the mouse -----------------------------------------------------------------------------
 
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._sought = None
+        super().wheelEvent(event)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._sought = None
         if event.button() is Qt.MouseButton.LeftButton:
             shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             self._selection.begin(self._position_at(event.position()), extend=shift)
@@ -221,17 +235,31 @@ class Transcript(MessageView):
         link = self._link_at(point)
         shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.IBeamCursor
         self.viewport().setCursor(shape)
-        self.viewport().setToolTip(plain_tip(link))
+        self.viewport().setToolTip(plain_tip("" if link == FOLD else link))
         self._hover(point)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._drag.stop()
         clipboard = QGuiApplication.clipboard()
         if self._selection.span() is None:
-            if link := self._link_at(event.position()):
+            link = self._link_at(event.position())
+            if link == FOLD:
+                self._unfold(self._index_at(event.position()))
+            elif link:
                 self.link_activated.emit(link)
         elif clipboard.supportsSelection():
             self.copy(clipboard.Mode.Selection)
+
+    def _unfold(self, index: int) -> None:
+        place = self.verticalScrollBar().value()
+        self._follow(False)
+        self._column.unfold(index)
+        self._adjust()
+        self.verticalScrollBar().setValue(place)
+
+    def set_thought_words(self, words: Callable[[bool, float], str]) -> None:
+        """The line that stands for what a model thought: whether it has ended, and its seconds."""
+        self._column.thought_words = words
 
     def _hover(self, point: QPointF) -> None:
         """The buttons of the message, and of the code, under the mouse."""
@@ -278,6 +306,7 @@ class Transcript(MessageView):
     # --- the keyboard --------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        self._sought = None
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
         elif event.matches(QKeySequence.StandardKey.SelectAll):
@@ -301,6 +330,8 @@ class Transcript(MessageView):
             self.edit_wanted.emit(key)
         elif pressed == Qt.Key.Key_Delete:
             self.delete_wanted.emit(key)
+        elif pressed == Qt.Key.Key_Space:
+            self._unfold(self._column.index_of(key))
         else:
             return False
         return True
