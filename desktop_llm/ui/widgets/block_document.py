@@ -161,6 +161,15 @@ class BlockDocument(QTextDocument):
         """The finished ones and those of the open end."""
         return tuple(self._finished), self._open
 
+    def open_top(self) -> float:
+        """Where what is not finished begins, in pixels from the top."""
+        block = self.findBlock(min(self._frozen, self.characterCount() - 1))
+        frame = QTextCursor(block).currentFrame()
+        layout = self.documentLayout()
+        if frame is not None and frame is not self.rootFrame():
+            return layout.frameBoundingRect(frame).top()
+        return layout.blockBoundingRect(block).top()
+
     def take_plain_code(self) -> list[PlacedCode]:
         """Finished code that nobody has coloured yet; each is given once."""
         taken, self._plain_code = self._plain_code, []

@@ -95,8 +95,11 @@ class MessageView(QAbstractScrollArea):
         if higher:
             self._adjust()
             return
-        card = self._card(self._column.index_of(entry.key)).toAlignedRect()
-        self.viewport().update(card.adjusted(-RING, -RING, RING, RING))
+        index = self._column.index_of(entry.key)
+        card = self._card(index)
+        if entry.document is not None:  # what is finished looks as it did
+            card.setTop(self._origin(index).y() + entry.document.open_top())
+        self.viewport().update(card.toAlignedRect().adjusted(-RING, -RING, RING, RING))
 
     def _change_later(self, change: Callable[[], None]) -> None:
         """What took its time to be made is shown; the message at the upper edge stays there."""
