@@ -1,8 +1,7 @@
 """Every number the program promises, measured in one run and printed as a table and as JSON.
 
-    python benchmarks/run.py [--rounds N] [--only decode,busy,window,stall,opening,streaming,list,search,
-                              returning,kills]
-                             [--seed N] [--json FILE] [--peer LLAMA_SERVER]
+    python benchmarks/run.py [--rounds N] [--only PART,PART,…] [--seed N]
+                             [--json FILE] [--peer LLAMA_SERVER]
 
 What is compared is measured in turns, so that a noisy machine is noisy for both; the table gives
 medians with the least and the greatest, and the median of the ratios pair by pair.
@@ -31,8 +30,8 @@ RESULTS = HERE / "results" / "latest.json"
 def main() -> int:
     parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
         "decode": decode, "busy": beside_busy, "window": window_start, "stall": stall,
-        "opening": opening, "streaming": streaming, "list": long_list, "search": search, "returning": returning,
-        "kills": kills,
+        "opening": opening, "streaming": streaming, "list": long_list,
+        "search": search, "returning": returning, "kills": kills,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
