@@ -4,7 +4,8 @@ import pytest
 from PySide6.QtCore import Qt
 
 from desktop_llm.core.context import Care, Policy
-from desktop_llm.core.messages import MessageState, Role
+from desktop_llm.core.messages import Made, MessageState, Role
+from desktop_llm.core.presets import Parameters
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.ui.actions import Command
@@ -151,20 +152,53 @@ def test_a_choice_that_cannot_be_kept_is_said(qtbot, page, gate):
     qtbot.waitUntil(lambda: "full" in page.view.fault.text())
 
 
-def test_what_was_refused_is_repeated_and_no_half_draft_is_sent(qtbot, page):
-    last = page.shown.branch[-1]
-    long = page.program.services.chat.edit_reply(last, WORDS * 6)
-    page.open(page.conversation, long.id)
-    qtbot.waitUntil(lambda: page.shown.branch[-1].id == long.id)
+def crowd(page):
+    """Instructions so long that a reply to the last question no longer fits with all before it."""
+    chat = page.program.services.chat
+    parameters = Parameters(system_prompt="Be kind. " * 42, max_tokens=8)
+    chat.set_parameters(page.conversation, parameters)
+    page.shown.take_parameters(parameters)
     page.composer.set_text("half a draft")
-    question = page.shown.branch[0]
-    page.branches.edit(question.id)
-    page.view.transcript.editor.editor.setPlainText(f"Edited. {WORDS * 12}")
-    before = len(page.shown.branch)
-    press_edit = page.view.transcript.editor._confirm
-    press_edit.click()
-    qtbot.waitUntil(lambda: not page.shown.busy, timeout=REPLY)
+
+
+@pytest.mark.parametrize("act", ["retry", "go on", "edit"])
+def test_what_was_refused_is_asked_for_again_and_never_the_draft(qtbot, page, act):
+    crowd(page)
+    question, reply = page.shown.branch[-2:]
+    if act == "retry":
+        page.retry()
+    elif act == "go on":
+        page.go_on()
+    else:
+        page.branches.edit(question.id)
+        page.view.transcript.editor.editor.setPlainText("And edited?")
+        page.view.transcript.editor._confirm.click()
+    qtbot.waitUntil(lambda: not page.view.choices.isHidden(), timeout=REPLY)
+    assert page.shown.branch[-1].id == reply.id
+    choose(page, "The newest")
+    qtbot.waitUntil(lambda: page.shown.branch[-1].id != reply.id, timeout=REPLY)
     ended(qtbot, page)
+    last, made = page.shown.branch[-2:]
     assert page.composer.text() == "half a draft"
-    assert all(message.text != "half a draft" for message in page.shown.branch)
-    assert before >= 6
+    assert made.unseen > 0
+    assert made.finish
+    if act == "edit":
+        assert (last.text, last.origin) == ("And edited?", question.id)
+        assert page.view.transcript.editor.isHidden()
+    else:
+        assert made.versions == (reply.id, made.id)
+        assert (made.made is Made.CONTINUED) is (act == "go on")
+    texts = [message.text for message in page.program.services.chat.open(page.conversation)[1]]
+    assert "half a draft" not in texts
+
+
+def test_refusing_to_choose_leaves_everything_as_it_was(qtbot, page):
+    crowd(page)
+    before = [message.id for message in page.shown.branch]
+    page.retry()
+    qtbot.waitUntil(lambda: not page.view.choices.isHidden(), timeout=REPLY)
+    choose(page, "Send nothing")
+    settle(page.program)
+    assert [message.id for message in page.shown.branch] == before
+    assert page.shown.branch[-1].versions == (before[-1],)
+    assert page.composer.text() == "half a draft"
