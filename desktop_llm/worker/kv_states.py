@@ -9,7 +9,6 @@ seen by comparing them.
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 import re
@@ -21,6 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+import msgspec
 
 from desktop_llm.core.models import StateCache
 
@@ -60,6 +61,7 @@ class _Header:
     data_bytes: int
     sha256: str
     prompt_speed: float  # tokens a second when it was made
+    byteorder: str = sys.byteorder
 
 
 class KvStates:
@@ -156,13 +158,13 @@ class KvStates:
     ) -> bool:
         assert self._folder is not None
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        head = {
-            "fingerprint": self._fingerprint,
-            "tokens": len(tokens),
-            "data_bytes": len(data),
-            "sha256": _digest(tokens, data).hex(),
-            "prompt_speed": round(self.prompt_speed, 1),
-        }
+        head = _Header(
+            fingerprint=self._fingerprint,
+            tokens=len(tokens),
+            data_bytes=len(data),
+            sha256=_digest(tokens, data).hex(),
+            prompt_speed=self.prompt_speed,
+        )
         part = self._folder / f"{name}{SUFFIX}.part"
         whole = False
         try:
@@ -266,13 +268,13 @@ def _size_of(head: _Header, line: int) -> int:
 
 def _write_all(
     file: BinaryIO,
-    head: dict[str, object],
+    head: _Header,
     tokens: "array[int]",
     data: bytearray,
     waits: Callable[[], bool],
 ) -> bool:
     """Whether it was written to the end."""
-    file.write(json.dumps({**head, "byteorder": sys.byteorder}).encode() + b"\n")
+    file.write(msgspec.json.encode(head) + b"\n")
     file.write(tokens.tobytes())
     view = memoryview(data)
     for start in range(0, len(view), CHUNK):
@@ -286,20 +288,11 @@ def _write_all(
 
 
 def _read_head(file: BinaryIO) -> _Header | None:
+    """None for a line that this build did not write."""
     line = file.readline(LONGEST_LINE)
     try:
-        read = json.loads(line)
-        if read.pop("byteorder") != sys.byteorder:
-            return None
-        head = _Header(**read)
-        sound = (
-            line.endswith(b"\n")
-            and isinstance(head.fingerprint, str)
-            and isinstance(head.sha256, str)
-            and 0 < int(head.tokens) <= MOST_TOKENS
-            and int(head.data_bytes) > 0
-            and float(head.prompt_speed) >= 0
-        )
-    except (ValueError, TypeError, AttributeError, KeyError):
+        head = msgspec.json.decode(line, type=_Header)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
-    return head if sound else None
+    sound = line.endswith(b"\n") and 0 < head.tokens <= MOST_TOKENS and head.data_bytes > 0
+    return head if sound and head.byteorder == sys.byteorder else None

@@ -56,3 +56,22 @@ def test_a_canary_is_gone_with_its_conversation(tmp_path):
         services.close()
     assert hits(tmp_path, words) == []
     assert not state.exists()
+
+
+def test_a_state_does_not_outlive_a_deletion_that_meets_an_unload(tmp_path):
+    """The model is unloaded, and writes what it has, just when its conversation goes."""
+    folders = Folders(tmp_path / "data", tmp_path / "cache")
+    folders.ensure()
+    settings = SettingsFile(folders.settings_file)
+    settings.change(threads=1, context_length=1024)
+    services = Services.open(folders, settings)
+    try:
+        reply = services.chat.send(None, QUESTION, None).result(120).reply
+        unloading = services.engine.unload()
+        services.chat.bin.put(reply.conversation)
+        unloading.result(30)
+        services.engine.status().result(30)  # whatever was asked before it is done
+        wait_until(lambda: not list(folders.sessions.glob("*")))
+    finally:
+        services.close()
+    assert list(folders.sessions.glob("*")) == []
