@@ -3,14 +3,16 @@
     python benchmarks/streaming.py [TOKENS] [TOKENS_PER_SECOND]
 
 No model: its tokens are told beforehand, so that what is measured is the window alone, with the
-processes it starts for formulas. Beside it stands the same time with nothing to do. Prints one JSON
-object: the longest stall of the event loop, and the share of a core that showing the reply took.
+processes it starts for formulas. What the same words cost where nothing is shown is taken off.
+Prints one JSON object: the longest stall of the event loop, and the share of a core that showing
+the reply took.
 """
 
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +22,11 @@ from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 from window_reply import wait
 
+from desktop_llm.core.engine import TextDelta
+from desktop_llm.core.tasks import Task
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
-from desktop_llm.ui.bridge import COALESCE_MILLISECONDS
+from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.program import Program
 from desktop_llm.ui.widgets.message_column import Entry
 
@@ -74,8 +78,10 @@ def main() -> None:
         transcript = page.view.transcript
         page.view.show_empty(False)
         transcript.show_entries([Entry(1, "A long question?", True), Entry(2, "", False)])
-        idle = measure(lambda _text: None, "", 10.0)
-        shown = measure(lambda more: transcript.stream(2, more), text, tokens / speed)
+        idle = measure(program.bridge, lambda _text: None, text, int(10 * speed), 10.0)
+        shown = measure(
+            program.bridge, lambda more: transcript.stream(2, more), text, tokens, tokens / speed
+        )
         transcript.finish(2, text, "")
         program.close()
     answer = {
@@ -88,11 +94,13 @@ def main() -> None:
     os._exit(0)
 
 
-def measure(show: Callable[[str], object], text: str, seconds: float) -> dict[str, float]:
-    """Give `text` in pieces as they would come within `seconds`."""
+def measure(
+    bridge: Bridge, show: Callable[[str], object], text: str, tokens: int, seconds: float
+) -> dict[str, float]:
+    """Give `text` in so many pieces within `seconds`, by the way that a reply's words take."""
     gaps: list[float] = []
+    task: Task[TextDelta, None] = Task()
     began = last = time.perf_counter()
-    given = 0
     spent = _spent()
 
     def tick() -> None:
@@ -102,29 +110,34 @@ def measure(show: Callable[[str], object], text: str, seconds: float) -> dict[st
         last = now
 
     def give() -> None:
-        nonlocal given
-        due = min(len(text), int(len(text) * (time.perf_counter() - began) / seconds))
-        if due > given:
-            show(text[given:due])
-            given = due
+        for number in range(tokens):
+            due = began + seconds * (number + 1) / tokens
+            time.sleep(max(0.0, due - time.perf_counter()))
+            start, end = (len(text) * at // tokens for at in (number, number + 1))
+            task.post(TextDelta(text[start:end], 1))
+        task.finish(None)
 
-    ticks, gives = QTimer(), QTimer()
+    loop = QEventLoop()
+    bridge.follow(task, lambda event: show(event.text), lambda _nothing: loop.quit(), raise_)
+    ticks = QTimer()
     ticks.setTimerType(Qt.TimerType.PreciseTimer)
     ticks.timeout.connect(tick)
-    gives.timeout.connect(give)
     ticks.start(TICK)
-    gives.start(COALESCE_MILLISECONDS)
-    loop = QEventLoop()
-    QTimer.singleShot(int(1000 * seconds) + 500, loop.quit)
+    giver = threading.Thread(target=give)
+    giver.start()
     loop.exec()
+    giver.join()
     ticks.stop()
-    gives.stop()
     stalls = sorted(max(0.0, gap - TICK / 1000) for gap in gaps)
     return {
         "longest_ms": 1000 * stalls[-1],
         "p99_ms": 1000 * stalls[int(0.99 * (len(stalls) - 1))],
         "share": (_spent() - spent) / (time.perf_counter() - began),
     }
+
+
+def raise_(fault: Exception) -> None:
+    raise fault
 
 
 def _spent() -> float:

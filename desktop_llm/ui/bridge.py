@@ -4,6 +4,7 @@ Nothing else in the window starts a thread or touches a widget from one.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -16,7 +17,14 @@ from desktop_llm.core.tasks import Task
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-COALESCE_MILLISECONDS = 33  # deltas of a stream that are drawn together
+# Deltas of a stream that are drawn together come within so many milliseconds: at least, at most.
+SOONEST, LATEST = 33, 100
+SHARE = 0.03  # of a core that following a stream may take, drawing what came of it included
+
+
+def pause_after(seconds: float) -> int:
+    """Milliseconds until a stream is looked at again, where showing the last look took so long."""
+    return round(min(LATEST, max(SOONEST, 1000 * seconds / SHARE)))
 
 
 class Bridge(QObject):
@@ -84,20 +92,23 @@ class Bridge(QObject):
         on_success: Callable[[T], object],
         on_failure: Callable[[DesktopLlmError], object],
     ) -> Callable[[], None]:
-        """Hand a task's events to the window's thread, those of 33 ms together. Returns what
-        hands over at once whatever waits.
+        """Hand a task's events to the window's thread, those that come close together at once: the
+        dearer it is to show them, the more of them. Returns what hands over at once whatever waits.
         """
         timer = QTimer(self)
         timer.setSingleShot(True)
-        timer.setInterval(COALESCE_MILLISECONDS)
+        timer.setInterval(SOONEST)
 
         ended = False
+        spent = time.thread_time()  # by the window's thread, when this was looked at last
 
         def drain() -> None:
-            nonlocal ended
+            nonlocal ended, spent
             if ended:
                 return
-            done = task.done
+            done, before = task.done, spent
+            spent = time.thread_time()
+            timer.setInterval(pause_after(spent - before))  # with what was drawn since
             for event in task.take_events():
                 on_event(event)
             if not done:

@@ -11,7 +11,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.settings import Theme
 from desktop_llm.core.tasks import Task
 from desktop_llm.ui import theme
-from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.bridge import LATEST, SOONEST, Bridge, pause_after
 from desktop_llm.ui.icons import icon
 
 
@@ -111,3 +111,9 @@ def test_a_task_is_followed_without_losing_a_word(qtbot, bridge):
     assert results == ["end"]
     assert "".join(text).split() == [str(number) for number in range(2000)]
     assert len(text) < 200
+
+
+def test_a_stream_that_is_dear_to_show_is_looked_at_less_often():
+    assert pause_after(0.0) == SOONEST
+    assert pause_after(0.0018) == 60
+    assert pause_after(1.0) == LATEST

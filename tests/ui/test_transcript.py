@@ -402,3 +402,21 @@ def test_tasks_notes_and_formulas_are_shown(transcript):
     shown = document.toPlainText()
     for words in ("open", "done", "x^2", "y", "1 Note."):
         assert words in shown
+
+
+def on_screen(transcript):
+    """What the window shows, not what it would draw now."""
+    QApplication.processEvents()
+    return transcript.screen().grabWindow(transcript.winId()).toImage()
+
+
+def test_a_reply_that_grows_is_moved_up_as_it_would_be_drawn(transcript, qtbot):
+    transcript.show_entries([Entry(1, "A question?\n" * 12, True), Entry(2, "", False)])
+    text = "Some **bold** words that fill a line or two of it.\n\n- item\n\n```\ncode\n```\n\n" * 12
+    for at in range(0, len(text), 30):
+        transcript.stream(2, text[at : at + 30])
+        if at % 300 == 0:
+            moved = on_screen(transcript)
+            transcript.viewport().update()
+            assert moved == on_screen(transcript)
+    assert transcript.verticalScrollBar().value() == transcript.verticalScrollBar().maximum() > 500

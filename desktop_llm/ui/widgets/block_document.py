@@ -93,6 +93,7 @@ class BlockDocument(QTextDocument):
         self._tokens = tokens
         self._font = font
         self._frozen = 0  # position where the open end begins
+        self._changed = 0  # position where it began before
         self._spare = True  # the last block is empty and takes what comes next
         self._frozen_spare = True
         self._finished: list[Block] = []
@@ -130,6 +131,7 @@ class BlockDocument(QTextDocument):
 
     def extend(self, finished: Sequence[Block], open_end: Sequence[Block]) -> None:
         """Add finished blocks for good and show the open ones after them."""
+        self._changed = self._frozen
         cursor = QTextCursor(self)
         cursor.beginEditBlock()
         known = len(self._formulas)
@@ -161,9 +163,9 @@ class BlockDocument(QTextDocument):
         """The finished ones and those of the open end."""
         return tuple(self._finished), self._open
 
-    def open_top(self) -> float:
-        """Where what is not finished begins, in pixels from the top."""
-        block = self.findBlock(min(self._frozen, self.characterCount() - 1))
+    def changed_top(self) -> float:
+        """Where what `extend` changed last begins, in pixels from the top."""
+        block = self.findBlock(min(self._changed, self.characterCount() - 1))
         frame = QTextCursor(block).currentFrame()
         layout = self.documentLayout()
         if frame is not None and frame is not self.rootFrame():

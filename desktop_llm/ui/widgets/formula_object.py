@@ -135,6 +135,8 @@ def _size(picture: Picture, document: QTextDocument, position: int) -> QSizeF:
 
 def _scale(picture: Picture, document: QTextDocument, position: int) -> float:
     """Down to the room there is."""
+    if picture.width <= NARROWEST:
+        return 1.0
     block = document.findBlock(position)
     indent = block.blockFormat().indent()
     if (items := block.textList()) is not None:

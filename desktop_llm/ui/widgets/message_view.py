@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QClipboard, QColor, QGuiApplication, QPainter, QPaintEvent, QTextCursor
+from PySide6.QtGui import (
+    QAccessible,
+    QClipboard,
+    QColor,
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+    QTextCursor,
+)
 from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 from desktop_llm.ui.theme import Tokens
@@ -53,7 +61,9 @@ class MessageView(QAbstractScrollArea):
         self._marks = MessageMarks()
         self._sought: int | None = None  # the message whose first mark is to be seen
         self._following = True
+        self._growing = False  # by a reply: what is drawn of it is not out of date
         self._reading = MessageReading(self.viewport())
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalScrollBar().setSingleStep(24)
@@ -61,25 +71,27 @@ class MessageView(QAbstractScrollArea):
 
     # --- for who adds to it --------------------------------------------------------------------
 
-    def _is_drawn(self, index: int) -> bool:
+    def _is_drawn(self, _index: int) -> bool:
         """False where something else stands in the place of a message."""
-        raise NotImplementedError
+        return True
 
-    def _is_current(self, index: int) -> bool:
+    def _is_current(self, _index: int) -> bool:
         """The keyboard is at that message."""
-        raise NotImplementedError
+        return False
 
     def _note_room(self) -> float:
         """Pixels at the right of a note that are taken."""
-        raise NotImplementedError
+        return 0.0
+
+    def _is_covered(self) -> bool:
+        """Something lies over the messages."""
+        return False
 
     def _painted(self) -> None:
         """What lies over the messages is to be put in its place."""
-        raise NotImplementedError
 
     def _restyled(self) -> None:
         """Heights have changed."""
-        raise NotImplementedError
 
     # --- content ---------------------------------------------------------------------------------
 
@@ -92,14 +104,24 @@ class MessageView(QAbstractScrollArea):
         self._column.stream(self._column.index_of(key), more)
 
     def _grown(self, entry: Entry, higher: bool) -> None:
+        """What is finished looks as it did: it is moved up, and only what follows is drawn."""
+        index, before = self._column.index_of(entry.key), self.verticalScrollBar().value()
         if higher:
-            self._adjust()
+            self._growing = True
+            self._fit()
+            self._growing = False
+        up = self.verticalScrollBar().value() - before
+        changed = self._card(index)
+        if entry.document is not None:
+            changed.setTop(self._origin(index).y() + entry.document.changed_top())
+        if up and self._is_covered():
+            self.viewport().update()
             return
-        index = self._column.index_of(entry.key)
-        card = self._card(index)
-        if entry.document is not None:  # what is finished looks as it did
-            card.setTop(self._origin(index).y() + entry.document.open_top())
-        self.viewport().update(card.toAlignedRect().adjusted(-RING, -RING, RING, RING))
+        if up:
+            self.viewport().scroll(0, -up)
+        if higher:
+            changed.setBottom(self.viewport().height())
+        self.viewport().update(changed.toAlignedRect().adjusted(-RING, -RING, RING, RING))
 
     def _change_later(self, change: Callable[[], None]) -> None:
         """What took its time to be made is shown; the message at the upper edge stays there."""
@@ -310,13 +332,17 @@ class MessageView(QAbstractScrollArea):
 
     def _adjust(self) -> None:
         """The scroll bar to the column's height; the end is followed where it was."""
+        self._fit()
+        self._show_readable(self._visible())  # moved while painting, all would be painted again
+        self.viewport().update()
+
+    def _fit(self) -> None:
         bar, height = self.verticalScrollBar(), self.viewport().height()
         following = self._following
         bar.setPageStep(height)
         bar.setRange(0, max(0, round(self._column.height - height)))
         if following:
             bar.setValue(bar.maximum())
-        self.viewport().update()
 
     def _lay_out_visible(self) -> None:
         """Lay out what is seen, until no more comes into view by it."""
@@ -351,7 +377,10 @@ class MessageView(QAbstractScrollArea):
 
     def _scrolled(self, value: int) -> None:
         self._follow(value >= self.verticalScrollBar().maximum() - NEAR_END)
-        self.viewport().update()
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        if not self._growing:
+            self.viewport().update()
 
     # --- painting --------------------------------------------------------------------------------
 
@@ -391,4 +420,8 @@ class MessageView(QAbstractScrollArea):
         return marks + self._selection.painted(index, QColor(self._tokens.selection))
 
     def _show_readable(self, visible: range) -> None:
+        """Not for every word of a reply: what a child widget covers is painted when it moves."""
+        streaming = any(self._column[at].stream is not None for at in visible)
+        if streaming and not QAccessible.isActive():
+            return
         self._reading.show([(self._column[at], self._card(at).toAlignedRect()) for at in visible])

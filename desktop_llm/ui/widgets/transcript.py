@@ -179,6 +179,10 @@ class Transcript(MessageView):
     def _note_room(self) -> float:
         return self._bar.sizeHint().width() + 8
 
+    def _is_covered(self) -> bool:
+        over = (self._bar, self._copy_code, self.editor)
+        return any(widget.isVisible() for widget in over)
+
     def _painted(self) -> None:
         self._show_bar()
         self._place_editor()
