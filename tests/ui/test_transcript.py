@@ -410,7 +410,7 @@ def on_screen(transcript):
     return transcript.screen().grabWindow(transcript.winId()).toImage()
 
 
-def test_a_reply_that_grows_is_moved_up_as_it_would_be_drawn(transcript, qtbot):
+def test_a_reply_that_grows_is_moved_up_as_it_would_be_drawn(transcript):
     transcript.show_entries([Entry(1, "A question?\n" * 12, True), Entry(2, "", False)])
     text = "Some **bold** words that fill a line or two of it.\n\n- item\n\n```\ncode\n```\n\n" * 12
     for at in range(0, len(text), 30):

@@ -15,8 +15,8 @@ from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
 from desktop_llm.core.search import parse_query
 from desktop_llm.rendering.html import to_html
-from desktop_llm.rendering.markdown import parse
 from desktop_llm.rendering.plain_text import plain_text
+from desktop_llm.rendering.portions import parse_to_show
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.branch_care import BranchCare
 from desktop_llm.ui.bridge import Bridge
@@ -351,7 +351,7 @@ class ChatPage(QSplitter):
         """For programs that take formatted text, and for those that take Markdown or plain text."""
 
         def make() -> tuple[str, str]:
-            blocks = parse(markdown)
+            blocks = parse_to_show(markdown)
             return to_html(blocks), plain_text(blocks)
 
         def put(made: tuple[str, str]) -> None:

@@ -73,6 +73,7 @@ class ConversationView(QFrame):
         self.transcript = Transcript(tokens, colour_code, work, self)
         self.transcript.setAccessibleName(_("Messages"))
         self.transcript.set_thought_words(thought_words)
+        self.transcript.set_more_words(_("This message is long: show more of it"))
         self.transcript.set_copy_code(icon("copy"), _("Copy code"))
         self.transcript.following_changed.connect(lambda _following: self._place_newest())
         self.empty = EmptyState(icon("chat-circle", Role.PlaceholderText), self)

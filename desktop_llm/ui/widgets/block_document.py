@@ -35,6 +35,7 @@ from desktop_llm.rendering.markdown import (
     Span,
     Table,
 )
+from desktop_llm.rendering.portions import split
 from desktop_llm.rendering.streaming import joined
 from desktop_llm.ui.theme import MONOSPACE, Tokens
 from desktop_llm.ui.widgets.formula_object import Picture, Pictures
@@ -44,6 +45,7 @@ GAP = 8  # pixels between blocks
 CODE_PADDING = 12
 NOTE_SCALE = 13 / 15  # of footnotes, relative to the reading size
 FOLD = "fold:thought"  # the address of the line that unfolds what was thought
+MORE = "more:"  # of the line that stands for the rest of a long message
 HEADINGS = {1: 26 / 15, 2: 20 / 15, 3: 17 / 15}  # sizes relative to the reading size
 ALIGNMENTS = {"left": 0x1, "right": 0x2, "center": 0x4}  # of Qt.AlignmentFlag
 MATH_SCALE = 1.2  # of formulas: their letters are smaller than others of the same size
@@ -115,9 +117,12 @@ class BlockDocument(QTextDocument):
         cursor.setBlockFormat(self._layout(0, gap=0))
         cursor.insertText(text, self._characters())
 
+    def shows(self, blocks: Sequence[Block]) -> bool:
+        return joined((*self._finished, *self._open)) == tuple(blocks)
+
     def show_blocks(self, blocks: Sequence[Block]) -> None:
         """Exactly these; nothing is done where they are what is shown."""
-        if joined((*self._finished, *self._open)) == tuple(blocks):
+        if self.shows(blocks):
             self._freeze()
             return
         self.clear()
@@ -350,7 +355,9 @@ class BlockDocument(QTextDocument):
         sign = "▾" if self._unfolded else "▸"
         cursor.insertText(f"{sign} {self._thought_words(block.ended)}", style)
         if self._unfolded:
-            self._write(cursor, (Quote(block.blocks),), indent)
+            shown, rest = split(block.blocks)
+            more = (Paragraph((Span("…"),)),) if rest else ()
+            self._write(cursor, (Quote((*shown, *more)),), indent)
 
     def _start(self, cursor: QTextCursor, layout: QTextBlockFormat) -> None:
         """A new block, or the empty one at the end."""
@@ -373,7 +380,8 @@ class BlockDocument(QTextDocument):
             style = self._characters()
             if scale != 1.0:
                 style.setProperty(
-                    QTextFormat.Property.FontPixelSize, round(self._font.pixelSize() * scale)
+                    QTextFormat.Property.FontPixelSize,
+                    max(1, round(self._font.pixelSize() * scale)),
                 )
             if bold or span.bold:
                 style.setFontWeight(QFont.Weight.DemiBold)

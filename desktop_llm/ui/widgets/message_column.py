@@ -15,10 +15,11 @@ from PySide6.QtGui import QFont, QFontMetricsF
 
 from desktop_llm.rendering.formulas import Wanted
 from desktop_llm.rendering.highlight import Run
-from desktop_llm.rendering.markdown import Block, Paragraph, Span, parse
+from desktop_llm.rendering.markdown import Block, Paragraph, Span
+from desktop_llm.rendering.portions import PORTION, as_written, parse_to_show, split
 from desktop_llm.rendering.streaming import StreamingParser
 from desktop_llm.ui.theme import Tokens, reading_font
-from desktop_llm.ui.widgets.block_document import BlockDocument, PlacedCode
+from desktop_llm.ui.widgets.block_document import MORE, BlockDocument, PlacedCode
 from desktop_llm.ui.widgets.formula_object import Picture
 from desktop_llm.ui.widgets.message_bar import SIZE as BAR_HEIGHT
 
@@ -61,6 +62,8 @@ class Entry:
     thinking_seconds: float = 0.0  # that a model thought aloud before its answer; 0: unknown
     unfolded: bool = False  # what it thought is shown
     blocks: tuple[Block, ...] | None = None  # of the text, once it is parsed
+    rest: tuple[Block, ...] = ()  # those that are not laid out: the message is long
+    portions: int = 1  # that are
     document: BlockDocument | None = None
     stream: Stream | None = None
     height: float = 0.0
@@ -94,6 +97,7 @@ class MessageColumn:
         self.on_grown: Callable[[Entry, bool], object] = lambda _entry, _changed: None
         # The line that stands for what was thought: whether it has ended, and its seconds.
         self.thought_words: Callable[[bool, float], str] = lambda _ended, _seconds: "…"
+        self.more_words = "…"  # the line that stands for the rest of a long message
         self.on_later: Callable[[Callable[[], None]], object] = lambda change: change()
         # The same for a change that moves characters of a message.
         self.on_moved: Callable[[Callable[[], None]], object] = lambda change: change()
@@ -152,6 +156,21 @@ class MessageColumn:
         self.document(index)
         self._measure(entry)
         self.place()
+
+    def show_more(self, index: int) -> None:
+        """The next portion of a long message."""
+        entry = self._entries[index]
+        document = self.document(index)
+        more, entry.rest = split(entry.rest)
+        entry.portions += 1
+        document.extend(more, self._more(entry))
+        self._embellish(entry, document)
+        self._measure(entry)
+        self.place()
+
+    def _more(self, entry: Entry) -> tuple[Block, ...]:
+        words = Paragraph((Span(self.more_words, link=MORE),))
+        return (words,) if entry.rest else ()
 
     def take_room(self, index: int, height: float) -> None:
         """For an editor in the place of a message; 0: for the message again."""
@@ -239,20 +258,21 @@ class MessageColumn:
         entry = self._entries[index]
         if entry.document is None:
             entry.document = document = self._new_document(entry)
-            if entry.mine:
+            if entry.mine and len(entry.text) <= PORTION:
                 document.show_text(entry.text)
+            elif entry.mine:
+                self._show_blocks(entry, document, as_written(entry.text))
             elif not self._show_parsed(entry, document):
-                document.show_blocks((Paragraph((Span(entry.text),)),))
+                document.show_blocks(split(as_written(entry.text))[0])
             self._measure(entry)
         return entry.document
 
     def _show_parsed(self, entry: Entry, document: BlockDocument) -> bool:
         """Show the text's blocks; False where that will be done later."""
         if entry.blocks is None and (self._work is None or len(entry.text) <= LONG):
-            entry.blocks = parse(entry.text)
+            entry.blocks = parse_to_show(entry.text)
         if entry.blocks is not None:
-            document.show_blocks(entry.blocks)
-            self._embellish(entry, document)
+            self._show_blocks(entry, document, entry.blocks)
             return True
         text = entry.text
 
@@ -266,14 +286,26 @@ class MessageColumn:
         def change() -> None:
             assert entry.blocks is not None
             assert entry.document is not None
-            entry.document.show_blocks(entry.blocks)
-            self._embellish(entry, entry.document)
+            self._show_blocks(entry, entry.document, entry.blocks)
             self._measure(entry)
             self.place()
 
         assert self._work is not None
-        self._work(lambda: parse(text), show)
+        self._work(lambda: parse_to_show(text), show)
         return False
+
+    def _show_blocks(
+        self, entry: Entry, document: BlockDocument, blocks: tuple[Block, ...]
+    ) -> None:
+        """As many of them as are looked at."""
+        if document.shows(blocks):  # it was streamed
+            entry.rest = ()
+            document.show_blocks(blocks)
+        else:
+            shown, entry.rest = split(blocks, entry.portions * PORTION)
+            document.show_blocks(shown)
+            document.extend((), self._more(entry))
+        self._embellish(entry, document)
 
     def forget_far(self, visible: range) -> None:
         """Documents far from what is seen are made again when they are needed."""

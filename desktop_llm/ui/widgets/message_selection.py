@@ -11,8 +11,8 @@ from PySide6.QtGui import (
     QTextCursor,
 )
 
-from desktop_llm.rendering.markdown import parse
 from desktop_llm.rendering.plain_text import plain_text
+from desktop_llm.rendering.portions import parse_to_show
 from desktop_llm.ui.widgets.formula_object import text_of as text_of_fragment
 from desktop_llm.ui.widgets.message_column import MessageColumn
 
@@ -30,7 +30,7 @@ class Unread:
 def text_of(parts: list[str | Unread]) -> str:
     """With an empty line between two messages. Parsing takes its time."""
     return "\n\n".join(
-        plain_text(parse(part.text)) if isinstance(part, Unread) else part for part in parts
+        plain_text(parse_to_show(part.text)) if isinstance(part, Unread) else part for part in parts
     )
 
 

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from desktop_llm.ui.theme import Tokens
-from desktop_llm.ui.widgets.block_document import FOLD
+from desktop_llm.ui.widgets.block_document import FOLD, MORE
 from desktop_llm.ui.widgets.message_bar import CopyCodeButton, MessageAction, MessageBar
 from desktop_llm.ui.widgets.message_column import MARGIN, ColourCode, Entry, Work
 from desktop_llm.ui.widgets.message_editor import EditWords, MessageEditor
@@ -239,7 +239,7 @@ class Transcript(MessageView):
         link = self._link_at(point)
         shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.IBeamCursor
         self.viewport().setCursor(shape)
-        self.viewport().setToolTip(plain_tip("" if link == FOLD else link))
+        self.viewport().setToolTip(plain_tip("" if link in (FOLD, MORE) else link))
         self._hover(point)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -247,19 +247,27 @@ class Transcript(MessageView):
         clipboard = QGuiApplication.clipboard()
         if self._selection.span() is None:
             link = self._link_at(event.position())
-            if link == FOLD:
-                self._unfold(self._index_at(event.position()))
+            if link in (FOLD, MORE):
+                self._unfold(self._index_at(event.position()), more=link == MORE)
             elif link:
                 self.link_activated.emit(link)
         elif clipboard.supportsSelection():
             self.copy(clipboard.Mode.Selection)
 
-    def _unfold(self, index: int) -> None:
+    def _unfold(self, index: int, more: bool) -> None:
+        """What was thought, or `more` of a long message."""
         place = self.verticalScrollBar().value()
         self._follow(False)
-        self._column.unfold(index)
+        if more:
+            self._column.show_more(index)
+        else:
+            self._column.unfold(index)
         self._adjust()
         self.verticalScrollBar().setValue(place)
+
+    def set_more_words(self, words: str) -> None:
+        """The line that stands for the rest of a long message."""
+        self._column.more_words = words
 
     def set_thought_words(self, words: Callable[[bool, float], str]) -> None:
         """The line that stands for what a model thought: whether it has ended, and its seconds."""
@@ -335,7 +343,8 @@ class Transcript(MessageView):
         elif pressed == Qt.Key.Key_Delete:
             self.delete_wanted.emit(key)
         elif pressed == Qt.Key.Key_Space:
-            self._unfold(self._column.index_of(key))
+            index = self._column.index_of(key)
+            self._unfold(index, more=bool(self._column[index].rest))
         else:
             return False
         return True
