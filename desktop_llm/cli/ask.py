@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from desktop_llm.core.attachments import framed
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.generation import FinishReason, GenerationRequest, Sampling
@@ -12,9 +13,11 @@ from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.models import LoadOptions
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import EngineClient
+from desktop_llm.ingest.reader import read_document
 from desktop_llm.services.models import ModelService
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
 
 
@@ -22,7 +25,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "question", nargs="?", default="", help="read from stdin where it is - or absent"
     )
-    parser.add_argument("--file", type=Path, action="append", default=[], help="text put before it")
+    parser.add_argument(
+        "--file", type=Path, action="append", default=[], help="document put before it"
+    )
     parser.add_argument("--model", default="", help="name or path; the starter model if absent")
     parser.add_argument("--system", default="")
     parser.add_argument("--temperature", type=float, default=0.7)
@@ -84,12 +89,11 @@ def run(options: argparse.Namespace) -> int:
 def _messages(options: argparse.Namespace) -> tuple[Message, ...]:
     parts = []
     for path in options.file:
-        try:
-            parts.append(path.read_text(encoding="utf-8", errors="replace"))
-        except OSError as error:
-            raise EnvironmentFault(
-                FaultCode.FILE_UNREADABLE, path=str(path), reason=error.strerror or ""
-            ) from error
+        document = read_document(path)
+        parts.append(framed(document.name, document.text))
+        if document.left_out:
+            words = _("“{name}” has more than could be read.").format(name=document.name)
+            print(f"desktop-llm: {words}", file=sys.stderr)
     question = options.question
     if question in ("", "-"):
         if sys.stdin.isatty():

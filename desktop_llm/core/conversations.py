@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from desktop_llm.core.attachments import Attachment, with_documents
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, Message, MessageState, Role, split_thought
@@ -93,12 +94,16 @@ class StoredMessage:
     draft: str | None = None  # an edit of it that is not ended
     care: Care = Care.USUAL
     unseen: int = 0  # messages before a reply that it was made without
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def message(self) -> Message:
-        """As the model sees it: not what it thought aloud before, only the answer."""
-        mine = self.role is not Role.ASSISTANT
-        return Message(self.role, self.text if mine else split_thought(self.text)[2])
+        """As the model sees it: a question with what is attached to it; of a reply not what it
+        thought aloud before, only the answer.
+        """
+        if self.role is Role.ASSISTANT:
+            return Message(self.role, split_thought(self.text)[2])
+        return Message(self.role, with_documents(self.text, self.attachments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

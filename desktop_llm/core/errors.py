@@ -63,6 +63,12 @@ class FaultCode(StrEnum):
     FILE_UNWRITABLE = "file-unwritable"
     FILE_TOO_LARGE = "file-too-large"
     NO_PRESETS_FILE = "no-presets-file"
+    DOCUMENT_IS_IMAGE = "document-is-image"
+    DOCUMENT_NOT_TEXT = "document-not-text"
+    DOCUMENT_DAMAGED = "document-damaged"
+    DOCUMENT_LOCKED = "document-locked"
+    DOCUMENT_WITHOUT_TEXT = "document-without-text"
+    DOCUMENT_TOO_MUCH = "document-too-much"
     INPUT_EMPTY = "input-empty"
     BUG = "bug"
 

@@ -38,3 +38,4 @@ class Outlook:
     unseen: int  # messages that the model will not see
     # What each policy would do: messages that the model would not see; None: it would not fit.
     choices: tuple[tuple[Policy, int | None], ...] = ()
+    attached: tuple[tuple[int, int], ...] = ()  # to the draft: the attachment's number, its tokens

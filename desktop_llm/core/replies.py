@@ -31,9 +31,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Summarising:
-    """A summary of so many earlier messages is made first."""
+    """A summary of so many earlier messages is made first; or of a document, in `of` steps."""
 
-    messages: int
+    messages: int = 0
+    document: str = ""  # its name
+    step: int = 0
+    of: int = 0
 
 
 ChatEvent = Asked | LoadProgress | Summarising | PromptProgress | TextDelta

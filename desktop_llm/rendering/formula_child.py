@@ -5,10 +5,7 @@ JSON object a line in; one out: `svg` with its measures in pixels, or `error`. T
 says that it is ready.
 """
 
-import contextlib
-import ctypes
 import json
-import os
 import sys
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -16,15 +13,20 @@ from typing import Any
 import ziamath
 from ziamath.tex import tex2mml
 
+from desktop_llm.core.confinement import (
+    die_with_parent,
+    drop_privileges,
+    leave_network,
+    limit,
+    refuse_files_and_network,
+)
+
 MEMORY_LIMIT = 512 * 1024 * 1024  # bytes of address space
 OUTPUT_LIMIT = 1_000_000  # characters of one SVG
 INVISIBLE = frozenset("\u2061\u2062\u2063\u2064")  # operators that have no letter
 WARM = (
     r"\sum_{i=1}^{n}\frac{\sqrt{i}}{2}\begin{pmatrix}a&b\\c&d\end{pmatrix}\text{if}\ \overline{x}"
 )
-_PR_SET_NO_NEW_PRIVS, _PR_SET_PDEATHSIG, _SIGKILL = 38, 1, 9
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
-_REFUSED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "open")
 
 
 class NotDrawnError(Exception):
@@ -57,32 +59,14 @@ def _check(tree: ET.Element) -> None:
 
 def _harden() -> None:
     """After everything is imported and the fonts are read: nothing is opened from here on."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
-
-    def refuse(event: str, _arguments: tuple[object, ...]) -> None:
-        if event.startswith(_REFUSED):
-            raise PermissionError(event)
-
-    sys.addaudithook(refuse)
+    drop_privileges()
+    limit(MEMORY_LIMIT)
+    leave_network()
+    refuse_files_and_network()
 
 
 def main() -> None:
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended meanwhile
-            return
+    die_with_parent()
     ziamath.config.svg2 = False  # QtSvg shows nothing otherwise
     draw(WARM, 16, "#000000", True)
     draw(WARM, 16, "#000000", False)

@@ -75,6 +75,7 @@ class Services:
             titles = Titles(database, models, engine, current, lambda _conversation: on_change())
             opened.callback(titles.close)
             chat = ChatService(database, models, engine, current, titles, kv_files)
+            chat.attachments.forget_removed()
             maintenance = Maintenance(folders, database, chat.bin, backups, kv_files, states_bytes)
             maintenance.start()
             opened.callback(maintenance.close)

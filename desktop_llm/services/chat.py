@@ -5,11 +5,13 @@ the caller with the fault, stays part of its conversation, and is stored when th
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage, state_name
+from desktop_llm.core.documents import Document
 from desktop_llm.core.engine import RenderedPrompt
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.messages import Made, MessageState, Role
@@ -20,11 +22,14 @@ from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.contexts import Contexts, Manner
+from desktop_llm.services.digests import Digests
+from desktop_llm.services.documents import DocumentReader
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.services.reply import Ask, Means, ReplyJob
 from desktop_llm.services.titles import Titles
+from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
@@ -32,6 +37,9 @@ from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.organiser import Organiser
 from desktop_llm.storage.presets import Presets
 from desktop_llm.storage.tree import Tree
+
+LONGEST_TOKENS = 4.5  # bytes, on average, of text that a model knows well
+WHOLE_SHARE = 0.5  # of the context that a document may take without a question
 
 
 class ChatService:
@@ -56,12 +64,16 @@ class ChatService:
         self.organiser = Organiser(database)
         self.presets = Presets(database)
         self.prompts = Prompts(settings)
+        self.attachments = Attachments(database)
+        self.documents = DocumentReader()
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
-        self._contexts = Contexts(store, self.prompts, engine)
+        digests = Digests(self.attachments)
+        self._contexts = Contexts(store, self.prompts, engine, digests)
         self._means = Means(
-            store, self.tree, self._kept, models, engine, self.prompts, self._contexts, settings
-        )
+            store, self.tree, self._kept, models, engine, self.prompts, self._contexts,
+            self.attachments, digests, settings,
+        )  # fmt: skip
         self._lock = threading.Lock()
         self._replies: set[ReplyJob] = set()  # that are being written
 
@@ -76,11 +88,12 @@ class ChatService:
         edits: int | None = None,
         new: Conversation | None = None,
         parameters: Parameters | None = None,
+        attached: Sequence[int] = (),
     ) -> ReplyTask:
         """Ask `text` after message `parent`; None: in a new conversation, with the model and
         parameters of `new`. `model` and `parameters`: other than those that are stored with it.
-        `edits`: the question that this one is another version of. The task ends with the finished
-        reply.
+        `edits`: the question that this one is another version of. `attached`: what goes with it of
+        the draft's attachments. The task ends with the finished reply.
 
         It fails where the question could not be kept, or is too long and stands in the draft again;
         any other fault of the model is the state and reason of the reply.
@@ -90,7 +103,7 @@ class ChatService:
             raise EnvironmentFault(FaultCode.INPUT_EMPTY)
         return self._start(
             conversation,
-            lambda name: self._store.ask(conversation, text, parent, name, edits, new),
+            lambda name: self._store.ask(conversation, text, parent, name, edits, new, attached),
             model,
             parameters,
             new_question=True,
@@ -170,9 +183,11 @@ class ChatService:
         model: str = "",
         new: Parameters = NOTHING_SET,
         after: int | None = None,
+        like: int | None = None,
     ) -> Outlook | None:
         """What sending `draft` now would send; `new`: for a new conversation; `after`: not below
-        what is shown but below that message, 0: as the first. Blocks, and loads the
+        what is shown but below that message, 0: as the first; `like`: with what is attached to that
+        message, not with what stands with the draft. Blocks, and loads the
         model where that is not the one loaded; None where that was stopped, or for a file that
         crashed when it was loaded last.
         """
@@ -182,7 +197,12 @@ class ChatService:
             branch, manner = self._asked_with(conversation, new)
             if after is not None:
                 branch = self._kept.within(self.tree.path(after)) if after else []
-            return self._contexts.outlook(branch, draft, manner)
+            attached: Sequence[Attachment] = (
+                self.attachments.of_draft(conversation)
+                if like is None
+                else self._store.message(like).attachments
+            )
+            return self._contexts.outlook(branch, draft, manner, attached)
 
     def rendered(
         self,
@@ -196,7 +216,8 @@ class ChatService:
             if not self._ensure_loaded(conversation, model):
                 return None
             branch, manner = self._asked_with(conversation, new)
-            prompt = self._contexts.prompt_of(branch, draft, manner)
+            attached = self.attachments.of_draft(conversation)
+            prompt = self._contexts.prompt_of(branch, draft, manner, attached)
             return self._means.engine.render_prompt(prompt).result()
 
     def _asked_with(
@@ -293,6 +314,19 @@ class ChatService:
             made=Made.EDITED,
         )
 
+    def attach(self, conversation: int | None, document: Document) -> Attachment:
+        """To a draft: whole, or an excerpt where it is too long for that. Blocks."""
+        context = self.context_length
+        least = len(document.text.encode()) / LONGEST_TOKENS
+        take = Take.WHOLE if least <= WHOLE_SHARE * context else Take.EXCERPT
+        return self.attachments.add(conversation, document, take)
+
+    @property
+    def context_length(self) -> int:
+        """Of the model that is loaded, else that is set."""
+        loaded = self._means.engine.model
+        return loaded.context_length if loaded else self._means.options().context_length
+
     def save_draft(self, conversation: int | None, text: str) -> None:
         """None: what is written before there is a conversation for it."""
         self._store.save_draft(conversation, text)
@@ -310,6 +344,7 @@ class ChatService:
 
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
+        self.documents.close()
         with self._lock:
             replies = list(self._replies)
         for job in replies:

@@ -1,8 +1,9 @@
 """What of a conversation is sent: planned by `core.context`, counted by the engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from desktop_llm.core.attachments import Attachment, with_documents
 from desktop_llm.core.context import Care, Fate, Item, Plan, Policy, plan, reply_room
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.engine import TokenCount
@@ -10,15 +11,13 @@ from desktop_llm.core.messages import Message, MessageState, Role
 from desktop_llm.core.outlook import EXCERPT_LENGTH, Kind, Outlook, OutlookItem
 from desktop_llm.core.presets import NOTHING_SET, Parameters
 from desktop_llm.engine.client import EngineClient
+from desktop_llm.services.digests import Count, Digests
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.services.summaries import SUMMARY_TOKENS
 from desktop_llm.storage.conversations import Conversations
 
 TEMPLATE_TOKENS = 64  # of a message, more than any template writes around it
 MOST_TRIES = 4  # at a plan: dropping a message may change what the template writes
-
-
-Count = Callable[[tuple[Message, ...]], TokenCount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,13 @@ class _Part:
 class Contexts:
     """Blocks on the engine, which must have the model loaded."""
 
-    def __init__(self, store: Conversations, prompts: Prompts, engine: EngineClient) -> None:
+    def __init__(
+        self, store: Conversations, prompts: Prompts, engine: EngineClient, digests: Digests
+    ) -> None:
         self._store = store
         self._prompts = prompts
         self._engine = engine
+        self._digests = digests
 
     def prepare(
         self,
@@ -107,10 +109,17 @@ class Contexts:
             return replace(prepared, messages=weighed.prompt(head, parts, end))
         return replace(prepared, to_summarise=_to_summarise(parts, found.start, known))
 
-    def outlook(self, branch: Sequence[StoredMessage], draft: str, manner: Manner) -> Outlook:
-        """What sending `draft` now would send."""
+    def outlook(
+        self,
+        branch: Sequence[StoredMessage],
+        draft: str,
+        manner: Manner,
+        attached: Sequence[Attachment] = (),
+    ) -> Outlook:
+        """What sending `draft` with what is attached to it would send now."""
         policy, head = manner.policy, self._prompts.head(manner.parameters)
-        parts = [*_parts(branch), _Part(Message(Role.USER, draft), None)]
+        branch, shown = self._previewed(branch, draft, attached)
+        parts = [*_parts(branch), _Part(Message(Role.USER, with_documents(draft, shown)), None)]
         weighed = self._weigh(head, parts, policy, (), self._count)
         found, context = weighed.found, weighed.count.context_length
         choices = tuple(
@@ -132,6 +141,7 @@ class Contexts:
             item = _item(kind, part.said, weight.tokens, fate)
             items.append(replace(item, message=part.message, care=part.care))
         return Outlook(
+            attached=self._weigh_attached(shown),
             items=tuple(items),
             tokens=found.tokens,
             reply_room=reply_room(context),
@@ -143,17 +153,45 @@ class Contexts:
         )
 
     def prompt_of(
-        self, branch: Sequence[StoredMessage], draft: str, manner: Manner
+        self,
+        branch: Sequence[StoredMessage],
+        draft: str,
+        manner: Manner,
+        attached: Sequence[Attachment] = (),
     ) -> tuple[Message, ...]:
-        """The messages that sending `draft` now would send."""
+        """The messages that sending `draft` with what is attached to it would send now."""
         policy, head = manner.policy, self._prompts.head(manner.parameters)
-        parts = [*_parts(branch), _Part(Message(Role.USER, draft), None)]
+        branch, shown = self._previewed(branch, draft, attached, exact=True)
+        parts = [*_parts(branch), _Part(Message(Role.USER, with_documents(draft, shown)), None)]
         weighed = self._weigh(head, parts, policy, (), self._count)
         if weighed.found.start and policy is Policy.SUMMARY:
             before = parts[weighed.found.start].message
             known = {} if before is None else self._summaries(parts)
             head = self._prompts.head(manner.parameters, known.get(before or 0, ""))
         return weighed.prompt(head, parts, ())
+
+    def _previewed(
+        self,
+        branch: Sequence[StoredMessage],
+        draft: str,
+        attached: Sequence[Attachment],
+        exact: bool = False,
+    ) -> tuple[list[StoredMessage], tuple[Attachment, ...]]:
+        """With what is still to be made of documents, as far as that can be told."""
+        digests, count = self._digests, self._count
+        waiting = [*attached, *(each for message in branch for each in message.attachments)]
+        if all(attachment.said is not None for attachment in waiting):
+            return list(branch), tuple(attached)
+        context = count((Message(Role.USER, ""),)).context_length
+        shown = digests.preview(attached, draft, context, count, exact)
+        return [digests.previewed(one, context, count, exact) for one in branch], shown
+
+    def _weigh_attached(self, attached: Sequence[Attachment]) -> tuple[tuple[int, int], ...]:
+        if not attached:
+            return ()
+        said = tuple(Message(Role.USER, attachment.said or "") for attachment in attached)
+        parts = self._count(said).parts
+        return tuple(zip((attachment.id for attachment in attached), parts, strict=True))
 
     def _weigh(
         self,

@@ -7,11 +7,13 @@ is written at least every `FLUSH_SECONDS`. However the reply ends, the message s
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from desktop_llm.core.attachments import Attachment, Take
+from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import Conversation, StoredMessage, state_name
 from desktop_llm.core.engine import (
     Event,
@@ -22,7 +24,7 @@ from desktop_llm.core.engine import (
     TokenCount,
 )
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
-from desktop_llm.core.generation import FinishReason, GenerationStats
+from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import THINKS, THOUGHT, Message, MessageState
 from desktop_llm.core.models import LoadedModel, LoadOptions
 from desktop_llm.core.presets import Parameters
@@ -33,9 +35,11 @@ from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services import summaries
 from desktop_llm.services.contexts import Contexts, Manner, Prepared, ToSummarise
+from desktop_llm.services.digests import Count, Digests, bytes_per_token, excerpt_tokens
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
+from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.tree import Tree
 
@@ -61,6 +65,8 @@ class Means:
     engine: EngineClient
     prompts: Prompts
     contexts: Contexts
+    attachments: Attachments
+    digests: Digests
     settings: Callable[[], Settings]
 
     def options(self) -> LoadOptions:
@@ -280,6 +286,8 @@ class ReplyJob:
                 raise CancelledError
             return counted
 
+        if self._digest(path, context, count):
+            path = means.kept.within(means.tree.path(question.id))
         prepared = means.contexts.prepare(path, manner, context, reply.text, count)
         if prepared.to_summarise is not None:
             self._summarise(prepared.to_summarise, reply.model, context)
@@ -289,17 +297,47 @@ class ReplyJob:
             raise EnvironmentFault(code, tokens=prepared.tokens, context=context)
         return prepared
 
+    def _digest(self, path: Sequence[StoredMessage], context: int, count: Count) -> bool:
+        """Make what the model gets of documents that it does not get whole, and keep it: later
+        questions go on from the same words. Returns whether there was something to make.
+        """
+        means, made = self._means, False
+        for message in path:
+            tokens = excerpt_tokens(message.attachments, context)
+            for attachment in message.attachments:
+                if attachment.said is not None or message.care is Care.EXCLUDED:
+                    continue
+                if attachment.take is Take.EXCERPT:
+                    said = means.digests.excerpt(attachment, message.text, tokens, count)
+                else:
+                    said = self._summary_of(attachment, context, count)
+                means.attachments.keep_said(attachment.id, said)
+                made = True
+        return made
+
+    def _summary_of(self, attachment: Attachment, context: int, count: Count) -> str:
+        whole, summary = self._means.attachments.whole(attachment.id), ""
+        pieces = summaries.document_pieces(whole, context, bytes_per_token(whole, count))
+        for step, text in enumerate(pieces, 1):
+            self.task.post(Summarising(document=attachment.name, step=step, of=len(pieces)))
+            summary = self._say(summaries.document_request(summary, text)) or summary
+        return summary or NO_SUMMARY
+
     def _summarise(self, wanted: ToSummarise, model: str, context: int) -> None:
         """Each part of it in one request, which goes on where the one before ended."""
         self.task.post(Summarising(len(wanted.messages)))
         summary = wanted.previous
         for text in summaries.pieces(wanted.messages, context):
-            task = self._watch(self._means.engine.generate(summaries.request(summary, text)))
-            made = [event.text for event in task.wait_events() if isinstance(event, TextDelta)]
-            if task.result().reason is FinishReason.CANCELLED:
-                raise CancelledError
-            summary = clean_text("".join(made)).strip() or summary
+            summary = self._say(summaries.request(summary, text)) or summary
         self._means.store.save_summary(wanted.before, summary or NO_SUMMARY, model)
+
+    def _say(self, request: GenerationRequest) -> str:
+        """All that the model answers to that."""
+        task = self._watch(self._means.engine.generate(request))
+        made = [event.text for event in task.wait_events() if isinstance(event, TextDelta)]
+        if task.result().reason is FinishReason.CANCELLED:
+            raise CancelledError
+        return clean_text("".join(made)).strip()
 
     def _flush(self, reply: int, text: str) -> bool:
         """A disk that fails now may work again before the reply ends; its end will tell."""

@@ -24,7 +24,10 @@ KEPT_DAILY = 7
 PART = ".part"
 SALVAGED = f"salvaged{PART}"
 _STAMP = "%Y%m%d-%H%M%S-%f"
-_TABLES = ("conversations", "messages", "new_draft")
+_TABLES = (
+    "folders", "conversations", "messages", "new_draft", "tags", "summaries", "presets", "prompts",
+    "attachments",
+)  # fmt: skip
 _LOGS = ("-wal", "-journal")  # beside a database that was not closed
 
 
@@ -229,10 +232,11 @@ def _salvage(damaged: Path, into: apsw.Connection) -> int:
     try:
         into.execute("PRAGMA defer_foreign_keys = ON")
         for table in _TABLES:
-            names = [row[1] for row in into.execute(f"PRAGMA table_info({table})")]
-            marks = ", ".join("?" * len(names))
-            for row in _readable(source, table, names):
-                into.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+            older = _columns(source, table)  # it may have fewer
+            names = [name for name in _columns(into, table) if name in older]
+            marks, columns = ", ".join("?" * len(names)), ", ".join(names)
+            for row in _readable(source, table, columns) if names else ():
+                into.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row)
         known = "SELECT id FROM conversations"
         into.execute(
             "INSERT OR IGNORE INTO conversations (id, sequence, title, model, created, changed)"
@@ -242,6 +246,16 @@ def _salvage(damaged: Path, into: apsw.Connection) -> int:
         into.execute(
             "UPDATE messages SET parent = NULL"
             " WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM messages)"
+        )
+        into.execute(
+            "UPDATE conversations SET folder = NULL"
+            " WHERE folder IS NOT NULL AND folder NOT IN (SELECT id FROM folders)"
+        )
+        into.execute(f"DELETE FROM tags WHERE conversation NOT IN ({known})")
+        into.execute("DELETE FROM summaries WHERE message NOT IN (SELECT id FROM messages)")
+        into.execute(
+            "DELETE FROM attachments WHERE message NOT IN (SELECT id FROM messages)"
+            f" OR conversation NOT IN ({known})"
         )
         into.execute(
             "UPDATE conversations SET leaf ="
@@ -259,12 +273,15 @@ def _salvage(damaged: Path, into: apsw.Connection) -> int:
         source.close()
 
 
-def _readable(source: apsw.Connection, table: str, names: list[str]) -> Iterator[tuple[Any, ...]]:
+def _columns(connection: apsw.Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def _readable(source: apsw.Connection, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
     """Rows from the front up to the damage, then from the back down to it."""
-    columns = ", ".join(names)
     for direction in ("ASC", "DESC"):
         try:
-            yield from source.execute(f"SELECT {columns} FROM {table} ORDER BY id {direction}")
+            yield from source.execute(f"SELECT {columns} FROM {table} ORDER BY 1 {direction}")
         except apsw.Error:
             continue
         else:

@@ -15,6 +15,7 @@ from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.core.presets import Parameters, to_json
 from desktop_llm.core.text import clean_text
+from desktop_llm.storage.attachments import copy_to, give_back, give_to
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.rows import (
     CONVERSATION,
@@ -185,6 +186,8 @@ class Conversations:
                 (question, reply, reply),
             ):
                 raise ProgramFault(FaultCode.BUG, detail="the question has other replies")
+            if origin is None:
+                give_back(connection, question)
             connection.execute("DELETE FROM message_text WHERE rowid IN (?, ?)", (question, reply))
             connection.execute("DELETE FROM messages WHERE id IN (?, ?)", (question, reply))
             if origin is not None and is_there(connection, origin):  # it is an edit of that again
@@ -250,11 +253,13 @@ class Conversations:
         model: str,
         edits: int | None = None,
         new: Conversation | None = None,
+        attached: Sequence[int] = (),
     ) -> tuple[StoredMessage, StoredMessage]:
         """A question and its empty reply in one durable transaction; the draft is done with.
         None: in a new conversation, with the model and parameters of `new`; a draft without one
-        goes where it is that question.
-        `edits`: the question that it is another version of; the draft stays then.
+        goes where it is that question. `attached`: of what stands with the draft.
+        `edits`: the question that it is another version of, with the same attachments; the draft
+        stays then.
         """
 
         def insert(connection: apsw.Connection) -> tuple[int, int]:
@@ -272,6 +277,9 @@ class Conversations:
             question = insert_message(
                 connection, number, Role.USER, text, parent, origin=edits, made=made
             )
+            give_to(connection, question, number, attached)
+            if edits is not None:
+                copy_to(connection, question, number, edits, anew=True)
             reply = insert_message(
                 connection,
                 number,

@@ -124,6 +124,30 @@ CREATE TABLE prompts (
 INSERT INTO given_ids VALUES ('presets', 0), ('prompts', 0);
 """
 
+# Of a message, or of the draft of a conversation, or of what there is no conversation for yet.
+# `sent`: what the model gets where that is not the whole text; `removed`: it can be put back.
+_ATTACHMENTS = """
+CREATE TABLE attachments (
+    id           INTEGER PRIMARY KEY,
+    message      INTEGER REFERENCES messages ON DELETE CASCADE,
+    conversation INTEGER REFERENCES conversations ON DELETE CASCADE,
+    name         TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    size         INTEGER NOT NULL,
+    sha256       TEXT NOT NULL,
+    encoding     TEXT NOT NULL,
+    pages        INTEGER,
+    left_out     INTEGER NOT NULL,
+    text         TEXT NOT NULL,
+    take         TEXT NOT NULL,
+    sent         TEXT,
+    removed      REAL
+);
+CREATE INDEX attachments_by_message ON attachments (message);
+CREATE INDEX attachments_by_conversation ON attachments (conversation);
+INSERT INTO given_ids VALUES ('attachments', 0);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
@@ -132,4 +156,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("folders, pins, tags", _ORDER),
     ("context", _CONTEXT),
     ("presets and prompts", _PRESETS),
+    ("attachments", _ATTACHMENTS),
 )

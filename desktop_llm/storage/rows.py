@@ -5,12 +5,15 @@ Everything here runs within somebody's transaction or query.
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
 
+from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.conversations import Conversation, StoredMessage, Titled
+from desktop_llm.core.documents import DocumentKind
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
 from desktop_llm.core.presets import Parameters, from_json, to_json
@@ -23,6 +26,12 @@ CONVERSATION = "id, title, model, leaf, draft, created, changed, policy, paramet
 MESSAGE = (
     "id, conversation, parent, role, text, state, created, model, reason, finish, stats,"
     " origin, made, draft, care, unseen"
+)
+
+# What the model gets of it stands last; nothing yet: NULL.
+ATTACHMENT = (
+    "id, name, kind, size, length(text), pages, left_out, take,"
+    " CASE take WHEN 'whole' THEN text ELSE sent END"
 )
 
 _PATH = f"""
@@ -55,7 +64,9 @@ def conversation_of(row: Any) -> Conversation:
     )
 
 
-def message_of(row: Any, versions: tuple[int, ...] = ()) -> StoredMessage:
+def message_of(
+    row: Any, versions: tuple[int, ...] = (), attachments: tuple[Attachment, ...] = ()
+) -> StoredMessage:
     (number, conversation, parent, role, text, state, created, model, reason, finish, stats,
      origin, made, draft, care, unseen) = row  # fmt: skip
     return StoredMessage(
@@ -76,6 +87,7 @@ def message_of(row: Any, versions: tuple[int, ...] = ()) -> StoredMessage:
         draft=draft,
         care=Care(care),
         unseen=unseen,
+        attachments=attachments,
     )
 
 
@@ -85,7 +97,8 @@ def find_message(connection: apsw.Connection, message: int) -> StoredMessage:
     if not rows:
         raise KeyError(message)
     conversation, parent = rows[0][1], rows[0][2]
-    return message_of(rows[0], versions_below(connection, conversation, parent))
+    versions = versions_below(connection, conversation, parent)
+    return message_of(rows[0], versions, attached_to(connection, (message,)).get(message, ()))
 
 
 def versions_below(
@@ -107,7 +120,40 @@ def path_to(connection: apsw.Connection, leaf: int | None) -> list[StoredMessage
     sql = "SELECT id, parent FROM messages WHERE conversation = ? AND deleted IS NULL ORDER BY id"
     for number, parent in rows_of(connection, sql, (rows[0][1],)):
         below.setdefault(parent, []).append(number)
-    return [message_of(row, tuple(below.get(row[2], ()))) for row in rows]
+    attached = attached_to(connection, [row[0] for row in rows])
+    return [message_of(row, tuple(below.get(row[2], ())), attached.get(row[0], ())) for row in rows]
+
+
+def attached_to(
+    connection: apsw.Connection, messages: Sequence[int]
+) -> dict[int, tuple[Attachment, ...]]:
+    """By message, in the order they were attached."""
+    found: dict[int, tuple[Attachment, ...]] = {}
+    for start in range(0, len(messages), 500):  # SQLite takes 32,766 values at once
+        part = messages[start : start + 500]
+        marks = ", ".join("?" * len(part))
+        for message, *row in rows_of(
+            connection,
+            f"SELECT message, {ATTACHMENT} FROM attachments WHERE message IN ({marks}) ORDER BY id",
+            tuple(part),
+        ):
+            found[message] = (*found.get(message, ()), attachment_of(row))
+    return found
+
+
+def attachment_of(row: Any) -> Attachment:
+    number, name, kind, size, characters, pages, left_out, take, said = row
+    return Attachment(
+        id=number,
+        name=name,
+        kind=DocumentKind(kind),
+        size_bytes=size,
+        characters=characters,
+        pages=pages,
+        left_out=bool(left_out),
+        take=Take(take),
+        said=said,
+    )
 
 
 def is_there(connection: apsw.Connection, message: int) -> bool:

@@ -13,6 +13,7 @@ import apsw
 from desktop_llm.core.conversations import StoredMessage, TreeNode
 from desktop_llm.core.messages import Role
 from desktop_llm.core.text import clean_text
+from desktop_llm.storage.attachments import copy_to
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.rows import (
     CONVERSATION,
@@ -189,6 +190,7 @@ class Tree:
                     f"INSERT INTO messages ({MESSAGE}) SELECT {columns} FROM messages WHERE id = ?",
                     (number, fork, parent, copied.id),
                 )
+                copy_to(connection, number, fork, copied.id)
                 index_message(connection, number, copied.text)
                 parent = number
             connection.execute(

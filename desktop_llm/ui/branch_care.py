@@ -47,6 +47,7 @@ class BranchCare(QObject):
         self.copy_text = copy_text
         self.copy_formatted = copy_formatted
         self.take_care: Callable[[int, Care], None] = lambda _key, _care: None
+        self.open_attachment: Callable[[int], None] = lambda _number: None
         self.models: list[str] = []  # names of those that can be used
         self.may_retry = shown.may_retry
         self.may_go_on = shown.may_go_on
@@ -241,6 +242,10 @@ class BranchCare(QObject):
     def care_of(self, key: int) -> Care:
         message = self._shown.message(key)
         return Care.USUAL if message is None else message.care
+
+    def attachments_of(self, key: int) -> list[tuple[int, str]]:
+        message = self._shown.message(key)
+        return [] if message is None else [(each.id, each.name) for each in message.attachments]
 
     def model_names(self) -> list[str]:
         return self.models

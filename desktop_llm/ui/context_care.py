@@ -70,6 +70,16 @@ class ContextCare(QObject):
     def refresh(self) -> None:
         self._timer.start()
 
+    def forget(self) -> None:
+        """What is attached, or something else that is sent, has changed."""
+        self._latest = None
+        self.refresh()
+
+    @property
+    def _composed(self) -> bool:
+        """There is something in the composer."""
+        return bool(self._composer.text().strip()) or len(self._composer.attachments) > 0
+
     def clear(self) -> None:
         """Another conversation is shown."""
         self._timer.stop()
@@ -90,7 +100,7 @@ class ContextCare(QObject):
 
     def _count(self) -> None:
         text, number = self._composer.text(), self._shown.number
-        wanted = bool(text.strip()) or self._panel.isVisible()
+        wanted = self._composed or self._panel.isVisible()
         if not wanted:
             self._composer.set_gauge("")
         chat = self._chat()
@@ -115,7 +125,8 @@ class ContextCare(QObject):
 
     def _show(self, outlook: Outlook) -> None:
         self._panel.show_outlook(outlook)
-        if not self._composer.text().strip():
+        self.counted.emit(outlook)
+        if not self._composed:
             return
         used, room = f"{outlook.tokens:,}", f"{outlook.context_length:,}"
         hopeless = outlook.overflows and not self._helpful(outlook)
@@ -142,7 +153,6 @@ class ContextCare(QObject):
         self._composer.bar.set_parts(
             outlook.tokens, outlook.reply_room, outlook.context_length, hint
         )
-        self.counted.emit(outlook)
 
     # --- too long ------------------------------------------------------------------------------
 
@@ -164,13 +174,16 @@ class ContextCare(QObject):
         if chat is None or number is None or live is None or live.asked is None:
             return False
         model, question = self._model(), live.asked.question
+        like = live.edits if live.question else question.id  # else they are the draft's again
 
         def ask(outlook: Outlook | None) -> None:
             if outlook is not None and self._shown.number == number:
                 self._ask(outlook, lambda: self._shown.repeat(live))
 
         self._bridge.run(
-            lambda: chat.outlook(number, question.text, model, after=question.parent or 0),
+            lambda: chat.outlook(
+                number, question.text, model, after=question.parent or 0, like=like
+            ),
             ask,
             self._fail,
         )

@@ -40,6 +40,8 @@ class ConversationCare(QObject):
     settling = Signal()  # what is still being set has to be told: it is needed, or is to go
     first_asked = Signal(int, object)  # a new one is a conversation now; its first `Parameters`
     left = Signal()  # something else is about to be shown
+    composed_taken = Signal()  # what stood in the composer is on its way
+    drafts_changed = Signal()  # a draft has become a question, or a question a draft
     opened = Signal()  # a conversation, or an empty new one, is shown
     number_changed = Signal(int)  # of what is shown, or about to be; 0: a new conversation
     withdrawn = Signal(int)  # a message that stands in the branch which is to be shown again
@@ -82,6 +84,7 @@ class ConversationCare(QObject):
         self.parameters = NOTHING_SET
         self._sent_with: Parameters | None = None  # the first question of the new one
         self._chosen: tuple[int, str] | None = None  # a model, for one that is being read
+        self.attached: Callable[[], tuple[int, ...]] = lambda: ()  # to what is written
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DRAFT_MILLISECONDS)
@@ -190,7 +193,7 @@ class ConversationCare(QObject):
             self.leave()
             self._load(number, message, words)
 
-    def send(self, text: str) -> bool:
+    def send(self, text: str, attached: Sequence[int] = ()) -> bool:
         """Ask what does not stand in the composer. Returns whether it is on its way."""
         parent, number = self._branch.last, self._number
 
@@ -198,7 +201,9 @@ class ConversationCare(QObject):
             new = self.beginning
             if new is not None:
                 self._sent_with = new.parameters
-            return self._replies.send(chat, number, text, parent, self.model, new, self.parameters)
+            return self._replies.send(
+                chat, number, text, parent, self.model, new, self.parameters, attached
+            )
 
         return self._begin(ask)
 
@@ -211,9 +216,10 @@ class ConversationCare(QObject):
                             created=0, changed=0, parameters=self.parameters)  # fmt: skip
 
     def send_composed(self, text: str) -> None:
-        if self.send(text):
+        if self.send(text, self.attached()):
             self._drafts.taken(self._number)
             self._composer.clear()
+            self.composed_taken.emit()
 
     def send_edited(self, key: int, text: str) -> None:
         """Ask another version of a question."""
@@ -349,6 +355,7 @@ class ConversationCare(QObject):
             self._view.transcript.scroll_to_end()
             self._show_progress(live)
             self.busy_changed.emit()
+        self.drafts_changed.emit()
         if live.new:
             self._drafts.new_made()
         if live.edits is not None:  # a save of it may have come after it was taken
@@ -442,6 +449,7 @@ class ConversationCare(QObject):
             self.list_changed.emit()
         self._set_composer(joined(live.question, self._composer.text()))
         self.save_draft()
+        self.drafts_changed.emit()
 
     def _ended_elsewhere(
         self, live: Live, answer: Answered | None, fault: DesktopLlmError | None

@@ -4,7 +4,7 @@ The one place that takes a reply's events; pages show what this says. It outlive
 built anew for another language.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,11 +80,15 @@ class Replies(QObject):
         model: str = "",
         new: Conversation | None = None,
         parameters: Parameters | None = None,
+        attached: Sequence[int] = (),
     ) -> Live:
-        """Ask; None: in a new conversation, with the model and parameters of `new`. This and the
-        next three raise DesktopLlmError where it is refused at once.
+        """Ask; None: in a new conversation, with the model and parameters of `new`. `attached`: of
+        what stands with the draft. This and the next three raise DesktopLlmError where it is
+        refused at once.
         """
-        task = chat.send(conversation, text, parent, model, new=new, parameters=parameters)
+        task = chat.send(
+            conversation, text, parent, model, new=new, parameters=parameters, attached=attached
+        )
         return self._follow(Live(task, conversation, question=text, new=conversation is None))
 
     def send_edited(

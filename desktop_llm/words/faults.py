@@ -249,6 +249,30 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” is not a file of presets."),
         _("Choose one that was exported here, or by this program elsewhere."),
     ),
+    FaultCode.DOCUMENT_IS_IMAGE: lambda: (
+        _("“{path}” is a picture, and the program cannot read pictures yet."),
+        _("Attach a text, or copy the text out of the picture with another program."),
+    ),
+    FaultCode.DOCUMENT_NOT_TEXT: lambda: (
+        _("“{path}” is not a document that the program can read."),
+        _("Attach a text, Markdown, PDF, Word (.docx), CSV, HTML or source file."),
+    ),
+    FaultCode.DOCUMENT_DAMAGED: lambda: (
+        _("“{path}” is damaged and could not be read ({reason})."),
+        _("Open it in the program that made it and save it again, or copy its text from there."),
+    ),
+    FaultCode.DOCUMENT_LOCKED: lambda: (
+        _("“{path}” is locked with a password."),
+        _("Save it without one, and attach that."),
+    ),
+    FaultCode.DOCUMENT_WITHOUT_TEXT: lambda: (
+        _("There is no text in “{path}”."),
+        _("If its pages are scanned pictures, let another program recognise their text first."),
+    ),
+    FaultCode.DOCUMENT_TOO_MUCH: lambda: (
+        _("“{path}” was given up: reading it would take too much time or memory."),
+        _("Save the part that you need as a file of its own, and attach that."),
+    ),
     FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
     FaultCode.BUG: lambda: (
         _("This is a bug of ours: {detail}"),

@@ -168,6 +168,9 @@ class FakeWorker:
         if name == "deaf":
             self._cancelled.wait()
         shown = words if name in ("reply", "first", "fallback") else words[:2]
+        most = request.request.max_tokens
+        cut = most is not None and len(shown) > most
+        shown = shown[:most]
         for word in shown:
             self._send(number, TextDelta(word + " ", 1))
         if name == "stall":
@@ -183,7 +186,9 @@ class FakeWorker:
             self._writer.write(BROKEN[name])
             self._writer.flush()
             self._cancelled.wait()
-        reason = FinishReason.CANCELLED if self._cancelled.is_set() else FinishReason.STOP
+        reason = FinishReason.LENGTH if cut else FinishReason.STOP
+        if self._cancelled.is_set():
+            reason = FinishReason.CANCELLED
         self._used = len(words) + len(shown)
         stats = GenerationStats(
             prompt_tokens=len(words),

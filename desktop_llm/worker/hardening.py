@@ -1,17 +1,13 @@
 """What a worker gives up before anything native is imported."""
 
 import contextlib
-import ctypes
 import os
 import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from desktop_llm.core.confinement import leave_network
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
-
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
-_PR_SET_NO_NEW_PRIVS, _PR_SET_PDEATHSIG = 38, 1
-_SIGKILL = 9
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -50,10 +46,7 @@ def refuse_network() -> None:
             raise _refusal(event)
 
     sys.addaudithook(hook)
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+    leave_network()
 
 
 _NETWORK_EVENTS = frozenset(
@@ -63,19 +56,3 @@ _NETWORK_EVENTS = frozenset(
 
 def _refusal(event: str) -> DesktopLlmError:
     return ProgramFault(FaultCode.BUG, detail=f"a worker tried {event}")
-
-
-def drop_privileges() -> None:
-    """No core dumps (they would hold the person's text), no new privileges."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def die_with_parent() -> None:
-    """Linux: end when the thread that spawned this process ends. For children without a loop."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from desktop_llm import __version__
+from desktop_llm.core.confinement import drop_privileges
 from desktop_llm.core.engine import (
     EXIT_REPLACE,
     Cancel,
@@ -247,7 +248,7 @@ class Worker:
 
 def main() -> int:
     reader, writer = hardening.take_pipes()
-    hardening.drop_privileges()
+    drop_privileges()
     hardening.refuse_network()
     errors = logging.StreamHandler()
     errors.setFormatter(WordlessFormatter())

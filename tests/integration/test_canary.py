@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from desktop_llm.core.conversations import state_name
+from desktop_llm.core.documents import Document, DocumentKind
 from desktop_llm.services.bundle import Services
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
@@ -24,6 +25,12 @@ def hits(folder: Path, needles: list[bytes]) -> list[str]:
     ]
 
 
+def document(text: str) -> Document:
+    return Document(
+        name=f"{CANARY}.txt", kind=DocumentKind.TEXT, text=text, size_bytes=1, sha256=""
+    )
+
+
 def test_a_canary_is_gone_with_its_conversation(tmp_path):
     folders = Folders(tmp_path / "data", tmp_path / "cache")
     folders.ensure()
@@ -33,11 +40,15 @@ def test_a_canary_is_gone_with_its_conversation(tmp_path):
     services.maintenance._thread.join()  # the backup of the day is of before
     try:
         chat = services.chat
-        reply = chat.send(None, QUESTION, None).result(120).reply
+        sent = chat.attach(None, document(f"The document says {CANARY}."))
+        reply = chat.send(None, QUESTION, None, attached=[sent.id]).result(120).reply
         number = reply.conversation
         edited = chat.edit_reply(reply, f"{CANARY} edited")
         chat.tree.save_edit(edited.id, f"{CANARY} half edited")
         chat.save_draft(number, f"{CANARY} draft")
+        chat.attach(number, document(f"{CANARY} attached"))
+        removed = chat.attach(number, document(f"{CANARY} attached and removed"))
+        chat.attachments.remove(removed.id)
         chat.rename(number, f"{CANARY} title")
         chat.organiser.tag([number], add=[CANARY])
         chat._store.save_summary(edited.id, f"{CANARY} summary", "m")

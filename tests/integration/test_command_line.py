@@ -50,6 +50,19 @@ def test_faults_are_one_line_and_an_exit_code(tmp_path, arguments, code):
     assert "Traceback" not in result.stderr
 
 
+def test_a_document_is_asked_about(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<h1>Zanzibar</h1><script>never</script>")
+    result = run("ask", "Which place?", "--file", str(page), "--max-tokens", "4", data=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    picture = tmp_path / "p.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    refused = run("ask", "What?", "--file", str(picture), data=tmp_path)
+    assert refused.returncode == 1
+    assert "p.png" in refused.stderr
+
+
 def test_models_and_doctor(tmp_path):
     models = json.loads(run("models", "list", "--json", data=tmp_path).stdout)
     assert models[0]["source"] == "starter"

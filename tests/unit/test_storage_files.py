@@ -7,15 +7,21 @@ import threading
 import time
 from pathlib import Path
 
+import apsw
 import pytest
 
+from desktop_llm.core.documents import Document, DocumentKind
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import Role
+from desktop_llm.core.presets import Parameters, Preset
 from desktop_llm.core.settings import Language, Settings, Theme
+from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.backups import KEPT_DAILY, Backups
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.instance import InstanceLock
+from desktop_llm.storage.organiser import Organiser
+from desktop_llm.storage.presets import Presets
 from desktop_llm.storage.settings import SettingsFile
 from tests.fakes.crash import crash_everywhere
 
@@ -175,6 +181,51 @@ def test_a_damaged_database_is_salvaged_and_kept(path, backups):
     assert store.search("message")
     assert {conversation.title for conversation in store.all()} <= {"one", "two", ""}
     database.close()
+
+
+def test_what_is_salvaged_stands_where_it_stood(path, backups):
+    fill(path, "one", "two", messages=60)
+    database = Database(path)
+    organiser, attachments = Organiser(database), Attachments(database)
+    folder = organiser.create_folder("Work", [1])
+    organiser.tag([1], add=["kept"])
+    attachments.add(1, document("notes.txt", "of the draft"))
+    attachments.add(None, document("new.txt", "of a new one"))
+    presets = Presets(database)
+    presets.save_preset(Preset(id=0, name="mine", model="", parameters=Parameters(temperature=0.1)))
+    database.close()
+    data = bytearray(path.read_bytes())
+    spoilt = _page_of(path, "messages") * 4096  # of a table whose rows are many
+    data[spoilt : spoilt + 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+    backups.salvage()
+    database = Database(path)
+    listing = Organiser(database).listing()
+    assert [found.name for found in listing.folders] == ["Work"]
+    row = next(row for row in listing.conversations if row.id == 1)
+    assert (row.folder, row.tags) == (folder, ("kept",))
+    assert [found.name for found in Attachments(database).of_draft(1)] == ["notes.txt"]
+    assert [found.name for found in Attachments(database).of_draft(None)] == ["new.txt"]
+    assert [found.name for found in Presets(database).presets()] == ["mine"]
+    database.close()
+
+
+def _page_of(path, table):
+    """A leaf page of it, counted from 0."""
+    connection = apsw.Connection(str(path))
+    try:
+        ((page,),) = connection.execute(
+            "SELECT max(pageno) FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (table,)
+        ).fetchall()
+        return page - 1
+    finally:
+        connection.close()
+
+
+def document(name, text):
+    return Document(
+        name=name, kind=DocumentKind.TEXT, text=text, size_bytes=len(text), sha256="0" * 64
+    )
 
 
 def test_a_second_instance_is_noticed_and_a_stale_file_is_not(tmp_path):

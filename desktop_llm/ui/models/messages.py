@@ -1,5 +1,6 @@
 """Stored messages as the transcript draws them."""
 
+from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.errors import FaultCode
@@ -14,7 +15,20 @@ def entry_of(message: StoredMessage) -> Entry:
     mine = message.role is Role.USER
     speaker = _("You") if mine else message.model or _("The model")
     seconds = message.stats.thinking_seconds if message.stats is not None else 0.0
-    return Entry(message.id, message.text, mine, note_of(message), speaker, seconds)
+    attached = tuple((one.id, attached_words(one)) for one in message.attachments)
+    return Entry(
+        message.id, message.text, mine, note_of(message), speaker, seconds, attached=attached
+    )
+
+
+def attached_words(attachment: Attachment) -> str:
+    """One line for it, above the question."""
+    words = {
+        Take.WHOLE: _("Attached: {name}"),
+        Take.EXCERPT: _("Attached: an excerpt of {name}"),
+        Take.SUMMARY: _("Attached: a summary of {name}"),
+    }[attachment.take]
+    return words.format(name=attachment.name)
 
 
 def note_of(message: StoredMessage) -> str:

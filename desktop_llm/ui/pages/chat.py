@@ -18,6 +18,7 @@ from desktop_llm.rendering.html import to_html
 from desktop_llm.rendering.plain_text import plain_text
 from desktop_llm.rendering.portions import parse_to_show
 from desktop_llm.ui.actions import Actions, Command
+from desktop_llm.ui.attachments_care import AttachmentsCare
 from desktop_llm.ui.branch_care import BranchCare
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
@@ -116,6 +117,14 @@ class ChatPage(QSplitter):
             self.view, self.library, bridge, toasts, lambda: self._chat, drafts.prompts
         )
         self.prompts.failed.connect(self.show_fault)
+        self.attachments = AttachmentsCare(
+            self.shown, self.view, bridge, toasts, lambda: self._chat, self.context.forget
+        )
+        self.context.counted.connect(self.attachments.count)
+        clip = MessageAction(
+            icon("paperclip"), actions.hint(Command.ATTACH), self.attachments.choose_files
+        )
+        self.composer.add_tool(clip, _("Attach files"))
         hint = actions.hint(Command.PROMPTS)
         tool = MessageAction(icon("notebook"), hint, lambda: self.toggle_side(PROMPTS))
         self.composer.add_tool(tool, _("Prompts"))
@@ -141,6 +150,7 @@ class ChatPage(QSplitter):
         self.list.failed.connect(self.show_fault)
         self.view.list_wanted.connect(self.toggle_list)
         MessageMenus(self.view.transcript, self.branches)
+        self.branches.open_attachment = self.attachments.open
         self.branches.take_care = self.context.take_care
         self.branches.forked.connect(self._forked)
         self.map.message_chosen.connect(self.branches.show_message)

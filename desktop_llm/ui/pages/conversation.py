@@ -6,6 +6,7 @@ Knows nothing of services: it shows what it is told and says what a person wants
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -34,6 +35,7 @@ from desktop_llm.ui.widgets.find_bar import FindBar
 from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.message_column import WIDEST, ColourCode, Work
 from desktop_llm.ui.widgets.plain_text import plain_caption, plain_label
+from desktop_llm.ui.widgets.text_editor import files_of
 from desktop_llm.ui.widgets.transcript import Transcript
 from desktop_llm.ui.widgets.variable_form import FormWords, VariableForm
 from desktop_llm.words import _, counted
@@ -45,6 +47,7 @@ COMPOSER_WIDTH = WIDEST + 24  # the card's frame stands out of the column of tex
 
 class ConversationView(QFrame):
     list_wanted = Signal()
+    files_dropped = Signal(list)  # their paths
     model_wanted = Signal()
 
     def __init__(
@@ -57,6 +60,7 @@ class ConversationView(QFrame):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("page")
+        self.setAcceptDrops(True)
         self._actions = actions
         self.list_button = self._tool("list", actions.hint(Command.LIST))
         self.list_button.clicked.connect(self.list_wanted)
@@ -107,6 +111,7 @@ class ConversationView(QFrame):
         for card in (self.fault, self.choices):
             card.after = self.composer
         self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
+        self.composer.attachments.set_words(icon("file-text"), icon("x"), _("Remove “{name}”"))
         self._arrange()
 
     def set_ready(self, ready: bool) -> None:
@@ -142,6 +147,12 @@ class ConversationView(QFrame):
             self._progress.show_part(_("Another reply is written first …"), None)
         elif isinstance(progress, LoadProgress):
             self._progress.show_part(_("Loading the model …"), progress.fraction)
+        elif isinstance(progress, Summarising) and progress.document:
+            words = _("Summarising “{name}”: part {step} of {all} …")
+            name = plain_caption(progress.document)
+            step, of = progress.step, progress.of
+            words = words.format(name=name, step=step, all=of)
+            self._progress.show_part(words, (step - 1) / of if of > 1 else None)
         elif isinstance(progress, Summarising):
             self._progress.show_part(
                 counted(
@@ -192,6 +203,15 @@ class ConversationView(QFrame):
         button.setToolTip(words)
         button.setAccessibleName(words)
         return button
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if files_of(event.mimeData()) and self.composer.isEnabled():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Anywhere on the page."""
+        event.acceptProposedAction()
+        self.files_dropped.emit(files_of(event.mimeData()))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.transcript and event.type() == QEvent.Type.Resize:

@@ -49,6 +49,11 @@ class MessageDeeds(Protocol):
 
     def delete(self, key: int) -> None: ...
 
+    def attachments_of(self, key: int) -> list[tuple[int, str]]:
+        """Their numbers and names."""
+
+    def open_attachment(self, number: int) -> None: ...
+
     def care_of(self, key: int) -> Care: ...
 
     def take_care(self, key: int, care: Care) -> None: ...
@@ -115,6 +120,11 @@ class MessageMenus(QObject):
         menu.addAction(_("Copy message with formatting"), lambda: deeds.copy_formatted(text))
         if code := transcript.code_of(key):
             menu.addAction(icon("code"), _("Copy code"), lambda: deeds.copy_text("\n\n".join(code)))
+        for number, name in deeds.attachments_of(key):
+            words = _("Show “{name}”").format(name=name)
+            menu.addAction(
+                icon("file-text"), plain_caption(words), partial(deeds.open_attachment, number)
+            )
         menu.addAction(_("Select all"), transcript.select_all)
         menu.addSeparator()
         if not deeds.is_live(key):

@@ -45,6 +45,7 @@ GAP = 8  # pixels between blocks
 CODE_PADDING = 12
 NOTE_SCALE = 13 / 15  # of footnotes, relative to the reading size
 FOLD = "fold:thought"  # the address of the line that unfolds what was thought
+ATTACHED = "attached:"  # before the number of what is attached to a message
 MORE = "more:"  # of the line that stands for the rest of a long message
 HEADINGS = {1: 26 / 15, 2: 20 / 15, 3: 17 / 15}  # sizes relative to the reading size
 ALIGNMENTS = {"left": 0x1, "right": 0x2, "center": 0x4}  # of Qt.AlignmentFlag

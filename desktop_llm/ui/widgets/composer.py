@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from desktop_llm.ui.widgets.attachment_row import AttachmentRow
 from desktop_llm.ui.widgets.gauge import Gauge
 from desktop_llm.ui.widgets.message_bar import MessageAction, SmallButton
 from desktop_llm.ui.widgets.plain_text import plain_label
@@ -23,6 +24,8 @@ class Composer(QFrame):
         super().__init__(parent)
         self.setObjectName("composer")
         self.editor = TextEditor(self)
+        self.editor.takes_files = True
+        self.attachments = AttachmentRow(self)
         self.gauge = plain_label(parent=self)
         self.gauge.setProperty("small", True)
         self.bar = Gauge(self)
@@ -34,6 +37,7 @@ class Composer(QFrame):
         self._running = False
         self._blocked = False
         self._held = False
+        self._waiting = False
         self._words = ("", "")
         self._icons = (QIcon(), QIcon())
         self._tools = QHBoxLayout()
@@ -50,6 +54,7 @@ class Composer(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 8, 8)
         layout.setSpacing(4)
+        layout.addWidget(self.attachments)
         layout.addWidget(self.editor)
         layout.addLayout(foot)
         self.setFocusProxy(self.editor)
@@ -79,6 +84,12 @@ class Composer(QFrame):
         """Nothing can be sent now."""
         self._held = held
         self.set_running(self._running)
+
+    def set_waiting(self, waiting: bool) -> None:
+        """Something that belongs to the text is not there yet."""
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self.set_running(self._running)
 
     def set_gauge(self, text: str, hint: str = "", over: bool = False) -> None:
         """How much of the context the text takes; over it cannot be sent."""
@@ -131,7 +142,8 @@ class Composer(QFrame):
         return length > SURELY_TEXT or bool(self.text().strip())
 
     def _may_send(self) -> bool:
-        return not self._blocked and not self._held and self.has_text()
+        kept_back = self._blocked or self._held or self._waiting
+        return not kept_back and self.has_text()
 
     def _clicked(self) -> None:
         if self._running:

@@ -19,7 +19,7 @@ from desktop_llm.rendering.markdown import Block, Paragraph, Span
 from desktop_llm.rendering.portions import PORTION, as_written, parse_to_show, split
 from desktop_llm.rendering.streaming import StreamingParser
 from desktop_llm.ui.theme import Tokens, reading_font
-from desktop_llm.ui.widgets.block_document import MORE, BlockDocument, PlacedCode
+from desktop_llm.ui.widgets.block_document import ATTACHED, MORE, BlockDocument, PlacedCode
 from desktop_llm.ui.widgets.formula_object import Picture
 from desktop_llm.ui.widgets.message_bar import SIZE as BAR_HEIGHT
 
@@ -60,6 +60,7 @@ class Entry:
     note: str = ""
     speaker: str = ""  # for screen readers
     thinking_seconds: float = 0.0  # that a model thought aloud before its answer; 0: unknown
+    attached: tuple[tuple[int, str], ...] = ()  # numbers, and the lines that stand for them
     unfolded: bool = False  # what it thought is shown
     blocks: tuple[Block, ...] | None = None  # of the text, once it is parsed
     rest: tuple[Block, ...] = ()  # those that are not laid out: the message is long
@@ -258,10 +259,14 @@ class MessageColumn:
         entry = self._entries[index]
         if entry.document is None:
             entry.document = document = self._new_document(entry)
-            if entry.mine and len(entry.text) <= PORTION:
+            if entry.mine and len(entry.text) <= PORTION and not entry.attached:
                 document.show_text(entry.text)
             elif entry.mine:
-                self._show_blocks(entry, document, as_written(entry.text))
+                lines = tuple(
+                    Paragraph((Span(words, link=f"{ATTACHED}{number}"),))
+                    for number, words in entry.attached
+                )
+                self._show_blocks(entry, document, (*lines, *as_written(entry.text)))
             elif not self._show_parsed(entry, document):
                 document.show_blocks(split(as_written(entry.text))[0])
             self._measure(entry)

@@ -11,10 +11,16 @@ class TextEditor(QPlainTextEdit):
     send_wanted = Signal()
     slash_typed = Signal()  # into the empty field, by its key: not pasted, not composed
     focused = Signal(bool)
+    # Of one that `takes_files`, pasted or dropped:
+    files_given = Signal(list)  # their paths
+    picture_given = Signal()
+    long_text_given = Signal(str)
 
     def __init__(self, parent: QWidget, enter_sends: bool = True) -> None:
         """Otherwise Enter breaks the line; with Ctrl it sends always."""
         super().__init__(parent)
+        self.takes_files = False
+        self.longest_paste = 0  # characters; 0: any
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.enter_sends = enter_sends
@@ -37,10 +43,23 @@ class TextEditor(QPlainTextEdit):
         if slash and self.toPlainText() == "/":
             self.slash_typed.emit()
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        if self.takes_files and (files_of(source) or source.hasImage()):
+            return True
+        return super().canInsertFromMimeData(source)
+
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Text alone, without what no model and no database takes."""
-        if source.hasText():
-            self.insertPlainText(clean_text(source.text()))
+        if self.takes_files and (paths := files_of(source)):
+            self.files_given.emit(paths)
+        elif self.takes_files and source.hasImage() and not source.hasText():
+            self.picture_given.emit()
+        elif source.hasText():
+            text = clean_text(source.text())
+            if self.takes_files and 0 < self.longest_paste < len(text):
+                self.long_text_given.emit(text)
+            else:
+                self.insertPlainText(text)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
@@ -54,3 +73,8 @@ class TextEditor(QPlainTextEdit):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self.textChanged.emit()
+
+
+def files_of(source: QMimeData) -> list[str]:
+    """The paths of the files on this computer that something dragged or copied stands for."""
+    return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]

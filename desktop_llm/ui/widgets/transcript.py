@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from desktop_llm.ui.theme import Tokens
-from desktop_llm.ui.widgets.block_document import FOLD, MORE
+from desktop_llm.ui.widgets.block_document import ATTACHED, FOLD, MORE
 from desktop_llm.ui.widgets.message_bar import CopyCodeButton, MessageAction, MessageBar
 from desktop_llm.ui.widgets.message_column import MARGIN, ColourCode, Entry, Work
 from desktop_llm.ui.widgets.message_editor import EditWords, MessageEditor
@@ -29,6 +29,7 @@ class Transcript(MessageView):
     """Signals carry the message's key."""
 
     link_activated = Signal(str)
+    attachment_opened = Signal(int)
     menu_wanted = Signal(int, QPoint)  # message, global position
     edit_wanted = Signal(int)
     delete_wanted = Signal(int)
@@ -239,7 +240,8 @@ class Transcript(MessageView):
         link = self._link_at(point)
         shape = Qt.CursorShape.PointingHandCursor if link else Qt.CursorShape.IBeamCursor
         self.viewport().setCursor(shape)
-        self.viewport().setToolTip(plain_tip("" if link in (FOLD, MORE) else link))
+        ours = link in (FOLD, MORE) or link.startswith(ATTACHED)
+        self.viewport().setToolTip(plain_tip("" if ours else link))
         self._hover(point)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -249,6 +251,8 @@ class Transcript(MessageView):
             link = self._link_at(event.position())
             if link in (FOLD, MORE):
                 self._unfold(self._index_at(event.position()), more=link == MORE)
+            elif link.startswith(ATTACHED):
+                self.attachment_opened.emit(int(link.removeprefix(ATTACHED)))
             elif link:
                 self.link_activated.emit(link)
         elif clipboard.supportsSelection():

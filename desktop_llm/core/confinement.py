@@ -1,0 +1,59 @@
+"""What a process gives up before it handles what strangers made."""
+
+import contextlib
+import ctypes
+import os
+import sys
+
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x1000_0000, 0x4000_0000
+_PR_SET_NO_NEW_PRIVS, _PR_SET_PDEATHSIG, _SIGKILL = 38, 1, 9
+
+
+def die_with_parent() -> None:
+    """Linux: end when the thread that spawned this process ends. For children without a loop."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended meanwhile
+            sys.exit()
+
+
+def drop_privileges() -> None:
+    """No core dumps (they would hold the person's text), no new privileges."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def leave_network() -> None:
+    """On Linux, where the system allows it: a network of its own, with nobody in it."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_NEWNET) != 0:
+            libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+
+
+def limit(memory_bytes: int) -> None:
+    """So much address space, no file written, no process started; where the system knows limits."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+
+REFUSED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.system", "open")
+
+
+def refuse_files_and_network() -> None:
+    """From now on Python opens nothing and starts nothing. After everything is imported."""
+
+    def hook(event: str, _arguments: tuple[object, ...]) -> None:
+        if event.startswith(REFUSED):
+            raise PermissionError(event)
+
+    sys.addaudithook(hook)
