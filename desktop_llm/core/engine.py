@@ -11,6 +11,7 @@ from desktop_llm.core.generation import FinishReason, GenerationRequest, Generat
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.ranges import check_range
+from desktop_llm.core.scores import TokenScore
 
 # --- requests -----------------------------------------------------------------------------------
 
@@ -110,6 +111,7 @@ class TextDelta:
 
     text: str
     tokens: int  # made since the delta before
+    scores: tuple[TokenScore, ...] = ()  # of them, where they are wanted
 
 
 @dataclass(frozen=True, slots=True)

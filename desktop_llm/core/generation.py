@@ -104,6 +104,7 @@ class GenerationRequest:
     reproducible: bool = False
     continues: bool = False
     conversation: str = ""  # whose KV state it goes on from, and leaves; empty: of none
+    scores: bool = False  # the probability of each token is wanted too
 
     def __post_init__(self) -> None:
         if self.continues and (not self.messages or self.messages[-1].role is not Role.ASSISTANT):
@@ -133,6 +134,7 @@ class GenerationStats:
     seed: int
     threads: int  # at the end
     context_used: int  # tokens in the KV cache afterwards
+    first_token_seconds: float = 0.0  # from the request to the first text, reading it included
     thinking_seconds: float = 0.0  # until the answer began, where the model thought aloud first
 
     @property

@@ -37,6 +37,7 @@ class Made(StrEnum):
     ANEW = ""  # it did not
     EDITED = "edited"  # by the person
     CONTINUED = "continued"  # by the model, after the words of the other
+    REPLAYED = "replayed"  # by the model, to see whether it says the same again
 
 
 @dataclass(frozen=True, slots=True)

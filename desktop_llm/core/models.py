@@ -54,6 +54,8 @@ class LoadedModel:
     trained_context: int
     vocabulary: int
     has_template: bool  # False: the built-in fallback is used
+    template_sha256: str = ""  # of the chat template in the file
+    runtime: str = ""  # version of the inference library
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

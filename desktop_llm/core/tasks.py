@@ -122,7 +122,9 @@ class Task(Generic[E, R]):
             was_empty = not self._events
             last = self._events[-1] if self._events else None
             if isinstance(event, TextDelta) and isinstance(last, TextDelta):
-                merged = TextDelta(last.text + event.text, last.tokens + event.tokens)
+                merged = TextDelta(
+                    last.text + event.text, last.tokens + event.tokens, last.scores + event.scores
+                )
                 self._events[-1] = merged  # type: ignore[assignment]  # E admits TextDelta here
             else:
                 self._events.append(event)

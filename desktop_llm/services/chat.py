@@ -7,10 +7,12 @@ the caller with the fault, stays part of its conversation, and is stored when th
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.conversations import Conversation, SearchHit, StoredMessage, state_name
+from desktop_llm.core.details import ReplyDetails
 from desktop_llm.core.documents import Document
 from desktop_llm.core.engine import RenderedPrompt
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
@@ -24,6 +26,7 @@ from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.contexts import Contexts, Manner
 from desktop_llm.services.digests import Digests
 from desktop_llm.services.documents import DocumentReader
+from desktop_llm.services.file_hashes import FileHashes
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
@@ -36,6 +39,7 @@ from desktop_llm.storage.database import Database
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.organiser import Organiser
 from desktop_llm.storage.presets import Presets
+from desktop_llm.storage.records import Records
 from desktop_llm.storage.tree import Tree
 
 LONGEST_TOKENS = 4.5  # bytes, on average, of text that a model knows well
@@ -69,10 +73,12 @@ class ChatService:
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
         digests = Digests(self.attachments)
+        self.records = Records(database)
+        self.hashes = FileHashes(self.records, lambda: bool(self._replies))
         self._contexts = Contexts(store, self.prompts, engine, digests)
         self._means = Means(
             store, self.tree, self._kept, models, engine, self.prompts, self._contexts,
-            self.attachments, digests, settings,
+            self.attachments, digests, self.records, self.hashes, settings,
         )  # fmt: skip
         self._lock = threading.Lock()
         self._replies: set[ReplyJob] = set()  # that are being written
@@ -132,6 +138,38 @@ class ChatService:
             parameters,
         )
 
+    def replay(self, reply: StoredMessage, details: ReplyDetails) -> ReplyTask:
+        """Make a reply again as it was made, in reproducible mode, as another version of it; the
+        details of that name the reply.
+        """
+        parameters = replace(details.parameters, reproducible=True)
+        return self._start(
+            reply.conversation,
+            lambda name: self._begin_like(reply, name),
+            reply.model,
+            parameters,
+            replays=reply.id,
+        )
+
+    def _begin_like(self, reply: StoredMessage, model: str) -> tuple[StoredMessage, StoredMessage]:
+        if reply.parent is None:
+            raise ProgramFault(FaultCode.BUG, detail="a reply without a question")
+        begun = ""
+        if reply.made is Made.CONTINUED and reply.origin is not None:
+            begun = self._store.message(reply.origin).text
+        question = self._store.message(reply.parent)
+        again = self._store.add(
+            question.conversation,
+            Role.ASSISTANT,
+            begun,
+            parent=reply.parent,
+            state=MessageState.STREAMING,
+            model=model,
+            origin=reply.id,
+            made=Made.REPLAYED,
+        )
+        return question, again
+
     def _begin(
         self, parent: int | None, model: str, begun: StoredMessage | None
     ) -> tuple[StoredMessage, StoredMessage]:
@@ -157,8 +195,11 @@ class ChatService:
         model: str,
         parameters: Parameters | None,
         new_question: bool = False,
+        replays: int | None = None,
     ) -> ReplyTask:
-        job = ReplyJob(self._means, conversation, ask, model, parameters, new_question, self._ended)
+        job = ReplyJob(
+            self._means, conversation, ask, model, parameters, new_question, self._ended, replays
+        )
         with self._lock:
             if conversation is not None and any(
                 other.conversation == conversation for other in self._replies
@@ -282,6 +323,10 @@ class ChatService:
             branch = self._branch(conversation)
         return self._store.get(conversation), branch
 
+    def message(self, message: int) -> StoredMessage:
+        """Raises KeyError."""
+        return self._kept.within([self._store.message(message)])[0]
+
     def search(self, query: str) -> list[SearchHit]:
         return self._store.search(query)
 
@@ -345,6 +390,7 @@ class ChatService:
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
         self.documents.close()
+        self.hashes.close()
         with self._lock:
             replies = list(self._replies)
         for job in replies:

@@ -8,7 +8,7 @@ from typing import Never
 from desktop_llm.core.documents import Document
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
 from desktop_llm.core.tasks import Task
-from desktop_llm.ingest import reader
+from desktop_llm.ingest.reader import CancelledError, read_document
 
 ReadTask = Task[Never, Document | None]  # None: it was cancelled
 
@@ -43,9 +43,9 @@ class DocumentReader:
     def _read(self, path: Path, task: ReadTask, cancelled: threading.Event) -> None:
         try:
             if cancelled.is_set():
-                raise reader.CancelledError
-            document = reader.read_document(path, cancelled)
-        except reader.CancelledError:
+                raise CancelledError
+            document = read_document(path, cancelled)
+        except CancelledError:
             task.finish(None)
         except DesktopLlmError as fault:
             task.fail(fault)

@@ -45,6 +45,7 @@ class Prompts:
         parameters: Parameters,
         conversation: str = "",
         continues: bool = False,
+        scores: bool = False,
     ) -> GenerationRequest:
         """How a reply is made. `conversation`: whose KV state it goes on from; `continues`: the
         last message is its beginning.
@@ -57,4 +58,5 @@ class Prompts:
             reproducible=bool(parameters.reproducible),
             continues=continues,
             conversation=conversation,
+            scores=scores,
         )

@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from desktop_llm import __version__
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import Conversation, StoredMessage, state_name
+from desktop_llm.core.details import ReplyDetails, sha256_of
 from desktop_llm.core.engine import (
     Event,
     Finished,
@@ -29,6 +32,7 @@ from desktop_llm.core.messages import THINKS, THOUGHT, Message, MessageState
 from desktop_llm.core.models import LoadedModel, LoadOptions
 from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Answered, Asked, ReplyTask, Summarising
+from desktop_llm.core.scores import TokenScore, fitting
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.tasks import Task
 from desktop_llm.core.text import clean_text
@@ -36,11 +40,13 @@ from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services import summaries
 from desktop_llm.services.contexts import Contexts, Manner, Prepared, ToSummarise
 from desktop_llm.services.digests import Count, Digests, bytes_per_token, excerpt_tokens
+from desktop_llm.services.file_hashes import FileHashes, state_of
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.records import Records
 from desktop_llm.storage.tree import Tree
 
 logger = logging.getLogger(__name__)
@@ -67,6 +73,8 @@ class Means:
     contexts: Contexts
     attachments: Attachments
     digests: Digests
+    records: Records
+    hashes: FileHashes
     settings: Callable[[], Settings]
 
     def options(self) -> LoadOptions:
@@ -116,9 +124,11 @@ class ReplyJob:
         parameters: Parameters | None,
         new_question: bool,
         on_end: Callable[["ReplyJob"], object],
+        replays: int | None = None,
     ) -> None:
         """`model`: empty for that of the conversation; `parameters`: None for its own.
-        `new_question`: it is taken back where it is too long.
+        `new_question`: it is taken back where it is too long. `replays`: the reply that this one is
+        to be the same as.
         """
         self._means = means
         self._model = model
@@ -130,6 +140,9 @@ class ReplyJob:
         self._engine_task: Task[Event, Any] | None = None
         self._like: Conversation  # as it was when the reply was begun
         self._unseen = 0  # messages that the model does not see
+        self._replays = replays
+        self._details: ReplyDetails | None = None  # once the model is asked
+        self._scores: list[TokenScore] = []
         self.conversation = conversation  # None: a new one, until the question is kept
         self.task: ReplyTask = Task(on_cancel=self._cancel)
         self.thread = threading.Thread(target=self._run, name="chat-reply", daemon=True)
@@ -195,7 +208,26 @@ class ReplyJob:
             stats=stats,
             unseen=self._unseen,
         )
-        return Answered(ended, fault, notice, self._finish(ended))
+        answered = Answered(ended, fault, notice, self._finish(ended))
+        if self._details is not None and stats is not None:
+            self._record(self._details, ended, "".join(pieces), reply.text, notice is not None)
+        return answered
+
+    def _record(
+        self, details: ReplyDetails, ended: StoredMessage, text: str, begun: str, fallback: bool
+    ) -> None:
+        """What it was made with. A disk that does not take it costs no reply."""
+        assert ended.stats is not None
+        parameters = replace(details.parameters, seed=ended.stats.seed)
+        template = "" if fallback else details.template_sha256
+        details = replace(details, parameters=parameters, template_sha256=template)
+        exact = ended.text == text  # else characters were taken out, and the scores do not fit
+        scores = fitting(self._scores, len(text) - len(begun)) if exact else ()
+        try:
+            self._means.records.keep(ended.id, details, scores)
+        except EnvironmentFault as fault:
+            logger.info("what a reply was made with is not stored: %s", fault.code.value)
+        self._means.hashes.want(details.file)
 
     def _finish(self, ended: StoredMessage) -> DesktopLlmError | None:
         """Store the end, at the second attempt if need be. Returns why it is not stored."""
@@ -244,8 +276,15 @@ class ReplyJob:
         self._unseen = prepared.unseen
         state = state_name(question.conversation)
         request = means.prompts.request(
-            prepared.messages, self._like.parameters, state, continues=bool(reply.text)
+            prepared.messages,
+            self._like.parameters,
+            state,
+            continues=bool(reply.text),
+            scores=means.settings().note_confidence,
         )
+        self._details = self._describe(prepared.messages)
+        begun = time.monotonic()
+        first = 0.0  # seconds until there was text
         news = threading.Event()
         task = self._watch(means.engine.generate(request))
         task.set_wake(news.set)
@@ -257,18 +296,47 @@ class ReplyJob:
             done = task.done
             for event in task.take_events():
                 if isinstance(event, TextDelta):
+                    first = first or max(0.001, time.monotonic() - begun)
+                    self._scores += event.scores
                     pieces.append(event.text)
                     thinking.hear(event.text)
                     unsaved = True
-                if isinstance(event, TextDelta | PromptProgress | LoadProgress):
+                if isinstance(event, TextDelta):
+                    self.task.post(TextDelta(event.text, event.tokens))
+                elif isinstance(event, PromptProgress | LoadProgress):
                     self.task.post(event)
             if done:
                 finished: Finished = task.result()
-                stats = replace(finished.stats, thinking_seconds=thinking.seconds)
+                stats = replace(
+                    finished.stats, thinking_seconds=thinking.seconds, first_token_seconds=first
+                )
                 return replace(finished, stats=stats)
             if unsaved and time.monotonic() - flushed >= FLUSH_SECONDS:
                 unsaved = not self._flush(reply.id, "".join(pieces))
                 flushed = time.monotonic()
+
+    def _describe(self, messages: tuple[Message, ...]) -> ReplyDetails | None:
+        """What the reply is about to be made with; None where the file is gone meanwhile."""
+        means = self._means
+        loaded, own = means.engine.model, self._like.parameters
+        if loaded is None:
+            return None
+        try:
+            file = state_of(Path(loaded.path))
+        except OSError:
+            return None
+        system = own.system_prompt
+        given = means.settings().system_prompt if system is None else system
+        return ReplyDetails(
+            file=file,
+            template_sha256=loaded.template_sha256 if loaded.has_template else "",
+            parameters=replace(own, system_prompt=given),
+            prompt_sha256=sha256_of(messages),
+            context_length=loaded.context_length,
+            program=__version__,
+            runtime=loaded.runtime,
+            replays=self._replays,
+        )
 
     def _prepare(self, question: StoredMessage, reply: StoredMessage) -> Prepared:
         """The prompt, with a summary of what does not fit into it where that is wanted. Raises

@@ -26,7 +26,7 @@ SALVAGED = f"salvaged{PART}"
 _STAMP = "%Y%m%d-%H%M%S-%f"
 _TABLES = (
     "folders", "conversations", "messages", "new_draft", "tags", "summaries", "presets", "prompts",
-    "attachments",
+    "attachments", "reply_records",
 )  # fmt: skip
 _LOGS = ("-wal", "-journal")  # beside a database that was not closed
 
@@ -252,7 +252,8 @@ def _salvage(damaged: Path, into: apsw.Connection) -> int:
             " WHERE folder IS NOT NULL AND folder NOT IN (SELECT id FROM folders)"
         )
         into.execute(f"DELETE FROM tags WHERE conversation NOT IN ({known})")
-        into.execute("DELETE FROM summaries WHERE message NOT IN (SELECT id FROM messages)")
+        for table in ("summaries", "reply_records"):
+            into.execute(f"DELETE FROM {table} WHERE message NOT IN (SELECT id FROM messages)")
         into.execute(
             "DELETE FROM attachments WHERE message NOT IN (SELECT id FROM messages)"
             f" OR conversation NOT IN ({known})"

@@ -148,6 +148,22 @@ CREATE INDEX attachments_by_conversation ON attachments (conversation);
 INSERT INTO given_ids VALUES ('attachments', 0);
 """
 
+# What replies were made with (`core.details`), how sure the model was (`core.scores`), and what
+# model files were when they were read whole.
+_TRUST = """
+CREATE TABLE reply_records (
+    message INTEGER PRIMARY KEY REFERENCES messages ON DELETE CASCADE,
+    details TEXT NOT NULL,
+    scores  TEXT
+);
+CREATE TABLE file_hashes (
+    path     TEXT PRIMARY KEY,
+    size     INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    sha256   TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
@@ -157,4 +173,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("context", _CONTEXT),
     ("presets and prompts", _PRESETS),
     ("attachments", _ATTACHMENTS),
+    ("trust", _TRUST),
 )

@@ -15,6 +15,7 @@ from desktop_llm.core.messages import Role
 from desktop_llm.core.text import clean_text
 from desktop_llm.storage.attachments import copy_to
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.records import copy_record
 from desktop_llm.storage.rows import (
     CONVERSATION,
     MESSAGE,
@@ -191,6 +192,7 @@ class Tree:
                     (number, fork, parent, copied.id),
                 )
                 copy_to(connection, number, fork, copied.id)
+                copy_record(connection, number, copied.id)
                 index_message(connection, number, copied.text)
                 parent = number
             connection.execute(

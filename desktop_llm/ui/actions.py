@@ -65,6 +65,7 @@ class Command(Enum):
     BRANCHES = Declared(noted("Versions and branches"), Group.VIEW, "git-branch", ("Ctrl+Shift+B",))
     CONTEXT = Declared(noted("What is sent"), Group.VIEW, "eye", ("Ctrl+I",))
     PROMPTS = Declared(noted("Prompts"), Group.VIEW, "notebook", ("Ctrl+P",))
+    REPLY = Declared(noted("About this reply"), Group.VIEW, "info", ("Ctrl+Shift+D",))
     PARAMETERS = Declared(
         noted("Parameters and presets"), Group.VIEW, "sliders-horizontal", ("Ctrl+Shift+I",)
     )

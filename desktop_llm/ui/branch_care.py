@@ -47,6 +47,7 @@ class BranchCare(QObject):
         self.copy_text = copy_text
         self.copy_formatted = copy_formatted
         self.take_care: Callable[[int, Care], None] = lambda _key, _care: None
+        self.tell_about: Callable[[int], None] = lambda _key: None
         self.open_attachment: Callable[[int], None] = lambda _number: None
         self.models: list[str] = []  # names of those that can be used
         self.may_retry = shown.may_retry
@@ -242,6 +243,10 @@ class BranchCare(QObject):
     def care_of(self, key: int) -> Care:
         message = self._shown.message(key)
         return Care.USUAL if message is None else message.care
+
+    def is_reply(self, key: int) -> bool:
+        message = self._shown.message(key)
+        return message is not None and message.role is Role.ASSISTANT
 
     def attachments_of(self, key: int) -> list[tuple[int, str]]:
         message = self._shown.message(key)

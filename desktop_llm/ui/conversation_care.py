@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_llm.core.conversations import Conversation, Listing, StoredMessage
+from desktop_llm.core.details import ReplyDetails
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Made, Role
 from desktop_llm.core.presets import NOTHING_SET, Parameters
@@ -244,6 +245,12 @@ class ConversationCare(QObject):
         reply = self.message(self._branch.last if key is None else key)
         if reply is not None and self.may_go_on(reply.id):
             self._begin(lambda chat: self._replies.go_on(chat, reply, self.model, self.parameters))
+
+    def replay(self, key: int, details: ReplyDetails) -> None:
+        """Make that reply again as it was made, to see whether it is the same."""
+        reply = self.message(key)
+        if reply is not None and self.may_retry(key):
+            self._begin(lambda chat: self._replies.replay(chat, reply, details))
 
     def _begin(self, start: "Callable[[ChatService], Live]") -> bool:
         if self._chat is None or self.busy:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from desktop_llm.core.conversations import Conversation, StoredMessage
+from desktop_llm.core.details import ReplyDetails
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
@@ -127,6 +128,11 @@ class Replies(QObject):
     ) -> Live:
         """Go on with that reply, in its place."""
         task = chat.go_on(reply, model, parameters)
+        return self._follow(Live(task, reply.conversation, replaces=reply.id))
+
+    def replay(self, chat: "ChatService", reply: StoredMessage, details: ReplyDetails) -> Live:
+        """Make that reply again, in its place."""
+        task = chat.replay(reply, details)
         return self._follow(Live(task, reply.conversation, replaces=reply.id))
 
     def stop(self, conversation: int) -> None:

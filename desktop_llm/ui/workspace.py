@@ -24,7 +24,7 @@ from desktop_llm.ui.actions import Actions, BeforeText, Command, shortcut_text
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.icons import icon
-from desktop_llm.ui.pages.chat import BRANCHES, CONTEXT, PARAMETERS, PROMPTS, ChatPage
+from desktop_llm.ui.pages.chat import BRANCHES, CONTEXT, PARAMETERS, PROMPTS, REPLY, ChatPage
 from desktop_llm.ui.rail import Rail
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.status_line import StatusLine
@@ -79,6 +79,7 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.BRANCHES: lambda chat: chat.toggle_side(BRANCHES),
     Command.CONTEXT: lambda chat: chat.toggle_side(CONTEXT),
     Command.PARAMETERS: lambda chat: chat.toggle_side(PARAMETERS),
+    Command.REPLY: lambda chat: chat.toggle_side(REPLY),
     Command.PROMPTS: lambda chat: chat.toggle_side(PROMPTS),
     Command.COPY_REPLY: ChatPage.copy_reply,
     Command.NEWEST: _go_to_newest,

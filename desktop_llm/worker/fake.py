@@ -56,6 +56,7 @@ from desktop_llm.core.engine import (
 from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason, GenerationStats
 from desktop_llm.core.models import LoadedModel
+from desktop_llm.core.scores import TokenScore
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, decode, encode
 from desktop_llm.protocol.frames import MAX_FRAME, read_frame, write_frame
 from desktop_llm.worker.hardening import take_pipes
@@ -172,7 +173,9 @@ class FakeWorker:
         cut = most is not None and len(shown) > most
         shown = shown[:most]
         for word in shown:
-            self._send(number, TextDelta(word + " ", 1))
+            score = TokenScore(len(word) + 1, 0.25 if word == "maybe" else 0.75)
+            wanted = (score,) if request.request.scores else ()
+            self._send(number, TextDelta(word + " ", 1, wanted))
         if name == "stall":
             self._cancelled.wait()
         elif name == "die":

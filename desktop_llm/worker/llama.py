@@ -92,6 +92,7 @@ class LlamaModel:
         self._memory = llama.llama_get_memory(self.context)
         self.context_length: int = llama.llama_n_ctx(self.context)
         self._threads = (threads, threads)
+        self.vocabulary: int = llama.llama_vocab_n_tokens(self.vocab)
         self.bos: int = llama.llama_vocab_bos(self.vocab)
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(self.vocab)
         self._piece_buffer = ctypes.create_string_buffer(256)
@@ -145,6 +146,7 @@ class LlamaModel:
 
     def describe(self) -> LoadedModel:
         description = self._text(llama.llama_model_desc)
+        template = self.template()
         return LoadedModel(
             path=str(self.path),
             name=self.metadata("general.name") or self.path.stem,
@@ -154,8 +156,10 @@ class LlamaModel:
             size_bytes=llama.llama_model_size(self._model),
             context_length=self.context_length,
             trained_context=llama.llama_model_n_ctx_train(self._model),
-            vocabulary=llama.llama_vocab_n_tokens(self.vocab),
-            has_template=self.template() is not None,
+            vocabulary=self.vocabulary,
+            has_template=template is not None,
+            template_sha256=hashlib.sha256((template or "").encode()).hexdigest(),
+            runtime=runtime_version(),
         )
 
     def template(self) -> str | None:

@@ -23,6 +23,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
+from desktop_llm.core.scores import TokenScore
 from desktop_llm.worker.cores import (
     FreeCores,
     ThreadController,
@@ -39,6 +40,7 @@ from desktop_llm.worker.llama import (
     LlamaModel,
 )
 from desktop_llm.worker.sampling import Sampler
+from desktop_llm.worker.scoring import Scorer
 from desktop_llm.worker.stops import StopScanner
 from desktop_llm.worker.template import (
     PROSE_STOPS,
@@ -336,6 +338,8 @@ class Session:
         scanner = StopScanner(stops)
         limit = request.max_tokens or model.context_length
         gathered, gathered_tokens, emitted_at = "", 0, 0.0
+        scorer = Scorer(model.vocabulary) if request.scores else None
+        scores: list[TokenScore] = []  # of the tokens gathered
         made = 0
         reason = FinishReason.LENGTH
         before = time.perf_counter()
@@ -346,15 +350,19 @@ class Session:
                     reason = FinishReason.STOP
                     break
                 made += 1
-                gathered += scanner.feed(utf8.decode(model.piece(token)))
+                text = utf8.decode(model.piece(token))
+                if scorer is not None:
+                    scores.append(self._score(scorer, token, len(text)))
+                gathered += scanner.feed(text)
                 gathered_tokens += 1
                 if scanner.stopped:
                     reason = FinishReason.STOP
                     break
                 now = time.perf_counter()
                 if gathered and now - emitted_at >= EMIT_SECONDS:
-                    emit(TextDelta(gathered, gathered_tokens))
+                    emit(TextDelta(gathered, gathered_tokens, tuple(scores)))
                     gathered, gathered_tokens, emitted_at = "", 0, now
+                    scores.clear()
                 if self._abort.is_set():
                     reason = FinishReason.CANCELLED
                     break
@@ -376,8 +384,16 @@ class Session:
             if not scanner.stopped:
                 gathered += scanner.flush()
             if gathered or gathered_tokens:
-                emit(TextDelta(gathered, gathered_tokens))
+                emit(TextDelta(gathered, gathered_tokens, tuple(scores)))
         return reason, made
+
+    def _score(self, scorer: Scorer, token: int, length: int) -> TokenScore:
+        probability, others = scorer.score(self._model.context, token)
+        named = tuple(
+            (self._model.piece(other, special=True).decode("utf-8", "replace"), p)
+            for other, p in others
+        )
+        return TokenScore(length, min(1.0, probability), named)
 
     def _broken_off(self, result: int) -> FinishReason:
         """What a `llama_decode` that did not succeed within a reply means."""

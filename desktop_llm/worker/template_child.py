@@ -6,13 +6,12 @@ and output, and a parent that kills this process after two seconds. One JSON obj
 one out: `text`, or `error` and whether it is `for_good`, whatever the messages.
 """
 
-import contextlib
 import json
 import sys
 from datetime import datetime
 from typing import Any
 
-from desktop_llm.core.confinement import die_with_parent, drop_privileges
+from desktop_llm.core.confinement import die_with_parent, drop_privileges, limit
 from desktop_llm.worker.hardening import refuse_network
 
 MEMORY_LIMIT = 512 * 1024 * 1024  # bytes of address space
@@ -73,12 +72,7 @@ def main() -> None:
 
     assert ImmutableSandboxedEnvironment.sandboxed
     refuse_network()
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    limit(MEMORY_LIMIT)
     for line in sys.stdin:
         answer: dict[str, Any]
         try:

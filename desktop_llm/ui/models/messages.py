@@ -38,6 +38,8 @@ def note_of(message: StoredMessage) -> str:
     parts = [version_of(message)] if len(message.versions) > 1 else []
     if message.made is Made.EDITED:
         parts.append(_("edited by you"))
+    if message.made is Made.REPLAYED:
+        parts.append(_("made again"))
     if message.care is not Care.USUAL:
         pinned = message.care is Care.PINNED
         parts.append(_("pinned") if pinned else _("kept from the model"))

@@ -37,11 +37,13 @@ from desktop_llm.ui.pages.list_menus import ListMenus
 from desktop_llm.ui.pages.message_menus import MessageMenus
 from desktop_llm.ui.pages.parameters_panel import ParametersPanel
 from desktop_llm.ui.pages.prompts_panel import PromptsPanel
+from desktop_llm.ui.pages.reply_panel import ReplyPanel
 from desktop_llm.ui.pages.sidebar import Sidebar
 from desktop_llm.ui.parameters_care import ParametersCare
 from desktop_llm.ui.prompts_care import PromptsCare
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.theme import Tokens
+from desktop_llm.ui.trust_care import TrustCare
 from desktop_llm.ui.widgets.branch_map import BranchMap
 from desktop_llm.ui.widgets.message_bar import MessageAction
 from desktop_llm.ui.widgets.side_panel import SidePanel
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
 
 BRANCHES, CONTEXT = "branches", "context"  # pages of the panel at the side
-PARAMETERS, PROMPTS = "parameters", "prompts"
+PARAMETERS, PROMPTS, REPLY = "parameters", "prompts", "reply"
 NARROW = 900  # pixels of the page under which the list folds away
 
 
@@ -111,6 +113,11 @@ class ChatPage(QSplitter):
             self.shown, self.values, bridge, toasts, lambda: self._chat,
             lambda: self.branches.models, lambda: self.view.model_name, self._choose_for_this,
         )  # fmt: skip
+        self.about = ReplyPanel(self)
+        self.side.add(REPLY, _("About this reply"), self.about)
+        self.trust = TrustCare(
+            self.shown, self.about, bridge, toasts, lambda: self._chat, self._current_reply
+        )
         self.library = PromptsPanel(self)
         self.side.add(PROMPTS, _("Prompts"), self.library)
         self.prompts = PromptsCare(
@@ -151,6 +158,7 @@ class ChatPage(QSplitter):
         self.view.list_wanted.connect(self.toggle_list)
         MessageMenus(self.view.transcript, self.branches)
         self.branches.open_attachment = self.attachments.open
+        self.branches.tell_about = self._tell_about
         self.branches.take_care = self.context.take_care
         self.branches.forked.connect(self._forked)
         self.map.message_chosen.connect(self.branches.show_message)
@@ -282,6 +290,10 @@ class ChatPage(QSplitter):
         else:
             self.side.open(page)
 
+    def _tell_about(self, key: int) -> None:
+        self.side.open(REPLY)
+        self.trust.look_at(key)
+
     def _current_reply(self) -> int | None:
         """That the keyboard is at; None: the last."""
         key = self.view.transcript.current
@@ -293,6 +305,8 @@ class ChatPage(QSplitter):
         self.context.refresh()
         if self.side.shown == PARAMETERS:
             self.parameters.refresh()
+        elif self.side.shown == REPLY:
+            self.trust.look_at(None)
 
     def _show_message(self, key: int) -> None:
         self.view.transcript.restore_view(key, -ABOVE)

@@ -184,7 +184,7 @@ class ConversationView(QFrame):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         groups = (
             (Command.RENAME, Command.FORK),
-            (Command.BRANCHES, Command.CONTEXT, Command.PARAMETERS),
+            (Command.BRANCHES, Command.CONTEXT, Command.PARAMETERS, Command.REPLY),
             (Command.COPY_REPLY, Command.RETRY, Command.GO_ON),
             (Command.DELETE,),
         )

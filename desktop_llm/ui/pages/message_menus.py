@@ -49,6 +49,10 @@ class MessageDeeds(Protocol):
 
     def delete(self, key: int) -> None: ...
 
+    def is_reply(self, key: int) -> bool: ...
+
+    def tell_about(self, key: int) -> None: ...
+
     def attachments_of(self, key: int) -> list[tuple[int, str]]:
         """Their numbers and names."""
 
@@ -135,6 +139,8 @@ class MessageMenus(QObject):
         if deeds.may_go_on(key):
             menu.addAction(icon("arrow-line-right"), _("Continue"), lambda: deeds.go_on(key))
         self._add_care(menu, key)
+        if deeds.is_reply(key) and not deeds.is_live(key):
+            menu.addAction(icon("info"), _("About this reply"), lambda: deeds.tell_about(key))
         menu.addAction(icon("git-fork"), _("Fork into a new conversation"), lambda: deeds.fork(key))
         menu.addSeparator()
         menu.addAction(icon("trash"), _("Delete from here on"), lambda: deeds.delete(key))

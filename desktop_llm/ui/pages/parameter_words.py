@@ -138,3 +138,15 @@ def seed_from(text: str) -> tuple[int | None, bool]:
     if not digits:
         return None, not text.strip()
     return min(int(digits), LARGEST_SEED), digits == text.strip() and int(digits) <= LARGEST_SEED
+
+
+def name_of(parameter: str) -> str:
+    """Of any field of `core.presets.Parameters`."""
+    others = {
+        "system_prompt": _("Instructions to the model"),
+        "max_tokens": _("Longest reply"),
+        "seed": _("Seed"),
+        "stop": _("Stop strings"),
+        "reproducible": _("Same text every time"),
+    }
+    return others.get(parameter) or number_words()[parameter]().name

@@ -140,6 +140,9 @@ class SettingsPage(QScrollArea):
                      suffix=_(" MB"), zero=_("Nothing"))  # fmt: skip
         about = _("The model gives new conversations a title while it is idle.")
         self._switch("write_titles", _("Write titles"), about)
+        about = _("How likely the model found each word of a reply is kept with it, and shown in "
+                  "“About this reply”.")  # fmt: skip
+        self._switch("note_confidence", _("Note how sure it is"), about)
 
     def _window(self) -> None:
         self._section(_("Window"))
