@@ -61,9 +61,18 @@ class Listing:
     conversations: tuple[Listed, ...]  # the last changed first
 
 
+# Numbers from here on belong to what is never stored; Qt carries numbers of 31 bits.
+FIRST_PRIVATE = 1 << 30
+
+
+def is_private(number: int | None) -> bool:
+    """Of a conversation or a message."""
+    return number is not None and number >= FIRST_PRIVATE
+
+
 def state_name(conversation: int) -> str:
-    """Of its KV state, for the engine."""
-    return f"conversation-{conversation}"
+    """Of its KV state, for the engine; a private one leaves none."""
+    return "" if is_private(conversation) else f"conversation-{conversation}"
 
 
 TAG_LENGTH = 40  # characters

@@ -1,5 +1,6 @@
 """The services of one running program, opened and closed together."""
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from desktop_llm.services.models import ModelService
 from desktop_llm.services.titles import Titles
 from desktop_llm.storage.backups import Backups
 from desktop_llm.storage.conversations import Conversations
-from desktop_llm.storage.database import Database
+from desktop_llm.storage.database import Database, MemoryDatabase
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.logs import ENGINE_LOG, rotate
@@ -22,6 +23,34 @@ from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.storage.watch import ChangeWatch
 
 STATES_IN_MEMORY = 256_000_000  # bytes, in the engine
+
+
+class PrivateSpace:
+    """Conversations in memory alone, while it is open. Blocks."""
+
+    def __init__(self, make: Callable[[Database], ChatService]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._open: tuple[Database, ChatService] | None = None
+
+    @property
+    def chat(self) -> ChatService | None:
+        return None if self._open is None else self._open[1]
+
+    def open(self) -> ChatService:
+        with self._lock:
+            if self._open is None:
+                memory = MemoryDatabase()
+                self._open = (memory, self._make(memory))
+            return self._open[1]
+
+    def close(self) -> None:
+        """Everything in it is gone."""
+        with self._lock:
+            opened, self._open = self._open, None
+            if opened is not None:
+                opened[1].close()
+                opened[0].close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +64,7 @@ class Services:
     backups: Backups
     maintenance: Maintenance
     watch: ChangeWatch
+    private: "PrivateSpace"
 
     @classmethod
     def open(
@@ -81,7 +111,12 @@ class Services:
             opened.callback(maintenance.close)
             watch = ChangeWatch(folders.database, on_change, others=database.others_version)
             opened.pop_all()
-        return cls(folders, database, engine, models, chat, titles, backups, maintenance, watch)
+        private = PrivateSpace(
+            lambda memory: ChatService(memory, models, engine, current, beside=chat)
+        )
+        return cls(
+            folders, database, engine, models, chat, titles, backups, maintenance, watch, private
+        )
 
     def stop(self) -> None:
         """End whatever runs; the database stays open for what is still to be kept."""
@@ -89,6 +124,7 @@ class Services:
         self.engine.close()
         self.titles.close()
         self.maintenance.close()
+        self.private.close()
         self.chat.close()
 
     def close(self) -> None:

@@ -57,16 +57,19 @@ class ChatService:
         settings: Callable[[], Settings],
         titles: Titles | None = None,
         kv_files: KvFiles | None = None,
+        beside: "ChatService | None" = None,
     ) -> None:
         """`titles`: that make way for whatever is asked here. `kv_files`: states that go with their
-        conversations.
+        conversations. `beside`: whose presets, prompts and known files serve here too, where
+        nothing is stored.
         """
+        self.private = beside is not None
         self._titles = titles
         self._kv_files = kv_files
         self.tree = Tree(database, self._forget_state)
         self.bin = Bin(database, self._forget_state)
         self.organiser = Organiser(database)
-        self.presets = Presets(database)
+        self.presets: Presets = Presets(database) if beside is None else beside.presets
         self.prompts = Prompts(settings)
         self.attachments = Attachments(database)
         self.documents = DocumentReader()
@@ -74,7 +77,11 @@ class ChatService:
         self._kept = KeptReplies(store)
         digests = Digests(self.attachments)
         self.records = Records(database)
-        self.hashes = FileHashes(self.records, lambda: bool(self._replies))
+        self.hashes: FileHashes = (
+            FileHashes(self.records, lambda: bool(self._replies))
+            if beside is None
+            else beside.hashes
+        )
         self._contexts = Contexts(store, self.prompts, engine, digests)
         self._means = Means(
             store, self.tree, self._kept, models, engine, self.prompts, self._contexts,
@@ -390,7 +397,8 @@ class ChatService:
     def close(self) -> None:
         """Stop every reply and wait until its text is on disk. The engine must be closed first."""
         self.documents.close()
-        self.hashes.close()
+        if not self.private:
+            self.hashes.close()
         with self._lock:
             replies = list(self._replies)
         for job in replies:

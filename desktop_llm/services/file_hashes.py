@@ -40,6 +40,10 @@ class FileHashes:
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
+    def known(self, file: FileState) -> str:
+        """Empty where it is not computed yet. Blocks on the database."""
+        return self._records.file_hash(file)
+
     def want(self, file: FileState) -> None:
         """Compute it, unless it is known. Returns at once."""
         with self._lock:
@@ -65,7 +69,7 @@ class FileHashes:
                     return
                 file = self._waiting[0]
             try:
-                if not self._records.file_hash(file):
+                if not self.known(file):
                     self._hash(file)
             except (OSError, DesktopLlmError) as error:
                 logger.info("a model file could not be hashed: %s", type(error).__name__)

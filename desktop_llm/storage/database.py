@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from desktop_llm.core.conversations import FIRST_PRIVATE
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.storage.disk import FULL, disk_fault, is_full
 from desktop_llm.storage.migrations import MIGRATIONS
@@ -44,9 +45,12 @@ class Database:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
         with faults_of(path):
-            self._writer = _open(path, before_migration)
+            self._writer = self._connect(before_migration)
         self._thread = threading.Thread(target=self._serve, name="database-writer", daemon=True)
         self._thread.start()
+
+    def _connect(self, before_migration: Callable[[Path], object] | None) -> apsw.Connection:
+        return _open(self.path, before_migration)
 
     def write(self, change: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
         """Run `change` in one transaction and wait for its end; a failure leaves nothing of it."""
@@ -114,6 +118,26 @@ class Database:
             with self._lock:
                 self._readers.append(connection)
         return connection
+
+
+class MemoryDatabase(Database):
+    """The same in memory alone: gone when it is closed. Its numbers are those of private things."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(":memory:"))
+
+    def _connect(self, _before_migration: Callable[[Path], object] | None) -> apsw.Connection:
+        connection = apsw.Connection(":memory:")
+        for pragma in ("foreign_keys = ON", "trusted_schema = OFF", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        for number in range(len(MIGRATIONS)):
+            _migrate(connection, number)
+        connection.execute("UPDATE given_ids SET last = ?", (FIRST_PRIVATE,))
+        return connection
+
+    def read(self, query: Callable[[apsw.Connection], T]) -> T:
+        """On the one connection there is."""
+        return self._on_writer(lambda: query(self._writer))
 
 
 def _closed() -> ProgramFault:

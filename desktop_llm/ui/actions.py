@@ -30,6 +30,7 @@ class Declared:
 
 class Command(Enum):
     NEW = Declared(noted("New conversation"), Group.CHAT, "plus", ("Ctrl+N",))
+    PRIVATE = Declared(noted("New private conversation"), Group.CHAT, "eye-slash", ("Ctrl+Alt+N",))
     SEARCH = Declared(noted("Search conversations"), Group.CHAT, "magnifying-glass", ("Ctrl+F",))
     FIND = Declared(
         noted("Find in this conversation"), Group.CHAT, "file-search", ("Ctrl+Shift+F",)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from desktop_llm.core.conversations import Conversation, Listing, StoredMessage
+from desktop_llm.core.conversations import Conversation, Listing, StoredMessage, is_private
 from desktop_llm.core.details import ReplyDetails
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Made, Role
@@ -109,6 +109,7 @@ class ConversationCare(QObject):
         the first question of the new one.
         """
         self._chat = chat
+        self._drafts.private = chat.private
         self._drafts.know(None, new_draft)
         if waiting is not None and waiting.conversation is not None:
             self._load(waiting.conversation)  # perhaps younger than the list
@@ -188,7 +189,11 @@ class ConversationCare(QObject):
         self._composer.setFocus()
 
     def open(self, number: int, message: int | None = None, words: Sequence[str] = ()) -> None:
-        """Show a conversation, `message` of it at the upper edge, and `words` marked in it."""
+        """Show a conversation, `message` of it at the upper edge, and `words` marked in it. One
+        that is private, or not, is not shown where the other kind is.
+        """
+        if self._chat is not None and is_private(number) != self._chat.private:
+            return
         shown = number == self._number and self._opening is None
         if self._chat is not None and not (shown and message is None and not words):
             self.leave()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop_llm.core.conversations import FIRST_PRIVATE, is_private
 from desktop_llm.core.presets import NOTHING_SET
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.models.prompts import UnsavedPrompts
@@ -25,6 +26,7 @@ class Edit:
 
 
 Key = int | None | Edit
+PRIVATE_NEW = FIRST_PRIVATE  # the key of a new conversation in the private space: no number of any
 
 
 class Drafts(QObject):
@@ -42,6 +44,7 @@ class Drafts(QObject):
         self.prompts = UnsavedPrompts()
         self.new_parameters = NOTHING_SET  # for what there is no conversation for yet
         self.new_model = ""  # that a preset chose for it
+        self.private = False  # what there is no conversation for is private, and never written
 
     def start(self, chat: "ChatService") -> None:
         """The services are open."""
@@ -68,36 +71,54 @@ class Drafts(QObject):
         """That of no conversation."""
         return self.text(None, "")
 
+    def _named(self, key: Key) -> Key:
+        return PRIVATE_NEW if key is None and self.private else key
+
+    def forget_private(self) -> None:
+        """The private space is closed."""
+        with self._lock:
+            for key in [each for each in self._newest if _is_private(each)]:
+                del self._newest[key]
+            for number in [each for each in self._more if is_private(each)]:
+                del self._more[number]
+        self.new_made()
+
     def text(self, key: Key, stored: str) -> str:
         """The newest, where `stored` is what the database had after `write`."""
+        key = self._named(key)
         with self._lock:
             more = self._more.get(key, "") if isinstance(key, int) else ""
             return self._newest.get(key, joined(stored, more) if more else stored)
 
     def know(self, key: Key, stored: str) -> None:
         """What the database has, unless something newer is known."""
+        key = self._named(key)
         with self._lock:
             self._newest.setdefault(key, stored)
 
     def note(self, key: Key, text: str) -> None:
-        """An edit without text is none."""
+        """An edit without text is none. What is private stays here."""
+        key = self._named(key)
         with self._lock:
             self._newest[key] = text
-            self._unwritten[key] = None
+            if not _is_private(key):
+                self._unwritten[key] = None
         self._begin()
 
     def add(self, conversation: int, text: str) -> None:
         """After whatever its draft is."""
         with self._lock:
-            if conversation in self._newest:
-                self._newest[conversation] = joined(self._newest[conversation], text)
+            if conversation in self._newest or is_private(conversation):
+                self._newest[conversation] = joined(self._newest.get(conversation, ""), text)
             else:
                 self._more[conversation] = joined(self._more.get(conversation, ""), text)
-            self._unwritten[conversation] = None
+            if not is_private(conversation):
+                self._unwritten[conversation] = None
         self._begin()
 
     def taken(self, key: Key) -> None:
         """It is on its way as a message, which takes the stored text with it."""
+        key = self._named(key)
         with self._lock:
             self._newest[key] = ""
             self._unwritten.pop(key, None)
@@ -145,6 +166,10 @@ class Drafts(QObject):
                 self._more[conversation] = rest
             elif conversation not in self._newest:
                 self._unwritten.pop(conversation, None)
+
+
+def _is_private(key: Key) -> bool:
+    return is_private(key.message if isinstance(key, Edit) else key)
 
 
 def joined(*texts: str) -> str:

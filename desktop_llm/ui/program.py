@@ -31,6 +31,7 @@ from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
 from desktop_llm.ui.pages.conversation import FaultAction
+from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, use_language
@@ -279,6 +280,7 @@ class Program(QObject):
             self._open_models_folder,
             self._choose_model,
         )
+        self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         self._leaving = Leaving(
             self.window,
             lambda: len(self.replies) > 0,
@@ -302,6 +304,7 @@ class Program(QObject):
             (Command.CHINESE, "language", Language.CHINESE),
         ):
             handle(command, partial(self.change, name, value))
+        handle(Command.PRIVATE, self._private_care.begin)
         handle(Command.MODELS_FOLDER, self._open_models_folder)
         handle(Command.DIAGNOSTICS, self._data_care.save_diagnostics)
         handle(Command.QUIT, self._leaving.quit)
@@ -326,15 +329,19 @@ class Program(QObject):
             return
         self._working = True
 
+        private = services.private.chat if old.chat.private else None
+
         def start(_nothing: None) -> None:
-            self.workspace.start(services.chat, conversation, waiting)
+            self.workspace.start(private or services.chat, conversation, waiting)
             self._model_care.start()
             self._end_work()
 
         self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
 
     def _keep_conversation(self, number: int) -> None:
-        """For the next start, also after a crash."""
+        """For the next start, also after a crash. What is private leaves no trace."""
+        if self.workspace.chat.private:
+            return
 
         def keep() -> None:
             state = self._state()

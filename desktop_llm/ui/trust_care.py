@@ -83,7 +83,7 @@ class TrustCare(QObject):
 
         def read() -> _Found:
             details = chat.records.details(reply.id)
-            known = "" if details is None else chat.records.file_hash(details.file)
+            known = "" if details is None else chat.hashes.known(details.file)
             if details is not None and not known:
                 chat.hashes.want(details.file)
             return _Found(

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from desktop_llm.core.conversations import is_private
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.messages import MessageState, Role
 from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
-from desktop_llm.storage.database import Database
+from desktop_llm.storage.database import Database, MemoryDatabase
 from desktop_llm.storage.migrations import MIGRATIONS
 from desktop_llm.storage.rows import title_of
 from desktop_llm.storage.tree import Tree
@@ -440,3 +441,19 @@ def test_private_and_readable_with_stock_sqlite(store, database):
     connection = sqlite3.connect(database.path)
     assert connection.execute("SELECT title FROM conversations").fetchall() == [("Sky",)]
     connection.close()
+
+
+def test_a_database_in_memory_takes_the_same_calls_and_is_gone_when_it_is_closed(tmp_path):
+    before = set(tmp_path.rglob("*"))
+    memory = MemoryDatabase()
+    store = Conversations(memory)
+    number = store.create("kept nowhere").id
+    store.add(number, Role.USER, "words to find", parent=None)
+    assert is_private(number)
+    assert is_private(store.branch(number)[0].id)
+    assert [hit.conversation for hit in store.search("words")] == [number]
+    memory.tidy()
+    memory.close()
+    assert set(tmp_path.rglob("*")) == before
+    with pytest.raises(ProgramFault):
+        store.all()

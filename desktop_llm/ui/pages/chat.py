@@ -182,6 +182,7 @@ class ChatPage(QSplitter):
         the first question of the new one.
         """
         self._chat, self._starting_with = chat, waiting
+        self.view.private.setVisible(chat.private)
 
         def read() -> tuple[Listing, str]:
             return chat.organiser.listing(), chat.new_draft()
@@ -224,6 +225,11 @@ class ChatPage(QSplitter):
         self._ready = ready
         self.sidebar.setEnabled(ready)
         self.view.set_ready(ready)
+
+    @property
+    def private(self) -> bool:
+        """Nothing of what is shown is stored."""
+        return self._chat is not None and self._chat.private
 
     @property
     def conversation(self) -> int | None:

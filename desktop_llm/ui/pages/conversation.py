@@ -10,6 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
+    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -42,6 +43,7 @@ from desktop_llm.words import _, counted
 from desktop_llm.words.faults import word_fault
 
 FaultAction = tuple[str, Callable[[], object]]
+PICTURE = 18  # pixels
 COMPOSER_WIDTH = WIDEST + 24  # the card's frame stands out of the column of text
 
 
@@ -49,6 +51,7 @@ class ConversationView(QFrame):
     list_wanted = Signal()
     files_dropped = Signal(list)  # their paths
     model_wanted = Signal()
+    private_left = Signal()
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class ConversationView(QFrame):
         self.transcript.set_copy_code(icon("copy"), _("Copy code"))
         self.transcript.following_changed.connect(lambda _following: self._place_newest())
         self.empty = EmptyState(icon("chat-circle", Role.PlaceholderText), self)
+        self.private = self._private_notice()
         self._stack = QStackedWidget(self)
         self._is_empty = True
         self._blank = QWidget(self)
@@ -113,6 +117,32 @@ class ConversationView(QFrame):
         self.composer.set_words(_("Ask anything …"), _("Your message"), _("Send"), _("Stop"))
         self.composer.attachments.set_words(icon("file-text"), icon("x"), _("Remove “{name}”"))
         self._arrange()
+
+    def _private_notice(self) -> QFrame:
+        notice = QFrame(self)
+        notice.setObjectName("card")
+        self._private_picture = picture = QLabel(notice)
+        picture.setPixmap(icon("eye-slash").pixmap(PICTURE, PICTURE))
+        words = plain_label(
+            _("Private: nothing here is stored, and all of it is gone when you leave."), notice
+        )
+        words.setWordWrap(True)
+        leave = QPushButton(_("Leave"), notice)
+        leave.setToolTip(_("Back to your conversations"))
+        leave.clicked.connect(self.private_left)
+        row = QHBoxLayout(notice)
+        row.setContentsMargins(16, 6, 8, 6)
+        row.setSpacing(10)
+        row.addWidget(picture)
+        row.addWidget(words, 1)
+        row.addWidget(leave)
+        notice.hide()
+        return notice
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._private_picture.setPixmap(icon("eye-slash").pixmap(PICTURE, PICTURE))
 
     def set_ready(self, ready: bool) -> None:
         """All but a fault, whose buttons may be the way out."""
@@ -240,6 +270,7 @@ class ConversationView(QFrame):
         rows.setContentsMargins(0, 0, 0, 16)
         rows.setSpacing(8)
         rows.addLayout(head)
+        rows.addLayout(_centred(self.private))
         rows.addLayout(_centred(self.finder))
         rows.addWidget(self._stack, 1)
         for widget in (self._progress, self.fault, self.choices, self.form, self.composer):
