@@ -18,13 +18,6 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
-import bs4
-import charset_normalizer
-import docx
-import markdownify
-import pypdf
-from docx.oxml.ns import qn
-
 from desktop_llm.core.confinement import (
     die_with_parent,
     drop_privileges,
@@ -73,7 +66,8 @@ _MEANT = {
     "iso-8859-1": "cp1252", "windows-1252": "cp1252", "windows-1251": "cp1251", "koi8-r": "koi8_r",
     "iso-8859-2": "iso8859_2", "windows-1250": "cp1250", "iso-8859-15": "iso8859_15",
 }  # fmt: skip
-# The frequent letters of a language in an encoding that has no mark of its own.
+# The frequent letters of a language in an encoding that has no mark of its own. The first of two
+# that make as much sense is taken.
 _CHINESE = (
     "的一是不了在人有我他这为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那后能对着事其"
     "里所去行过家十用发天如然作方成者多日都三小军二无同么经法当起与好看学进种将还分此心前面又定见只主没公从"
@@ -91,9 +85,9 @@ _FREQUENT = {
         "cp932": _KANA,
         "euc_jp": _KANA,
         "cp949": "이다는에의을를가은고하지로기도한사리그시어자인서나아대해정보수일과있것으들니습",
+        "cp1252": "éèàçùâêîôûëïüöäßñíóúáøåæÉÀÜÖÄ’‘“”–—…€£°«»\xa0¿¡",
         "cp1251": "оеаинтсрвлкмдпуяыьгзбчй",
         "koi8_r": "оеаинтсрвлкмдпуяыьгзбчй",
-        "cp1252": "éèàçùâêîôûëïüöäßñíóúáøåæÉÀÜÖÄ’‘“”–—…€£°«»\xa0¿¡",
     }.items()
 }
 _IS_HTML = re.compile(rb"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype html|html)\b", re.I | re.S)
@@ -137,14 +131,34 @@ class RefusedError(Exception):
         self.code, self.reason = code, reason
 
 
+PARSERS = {  # what reads a kind; imported before the process gives up its files
+    "pdf": ("pypdf",),
+    "docx": ("docx",),
+    "html": ("bs4", "markdownify", "charset_normalizer"),
+    "text": ("charset_normalizer",),
+}
+
+
+def parser_of(content: bytes, suffix: str) -> str:
+    """A key of PARSERS: by what is in the file first, by its name second."""
+    pdf_inside = suffix == ".pdf" and b"%PDF-" in content[:1024]  # after a mail's head, often
+    if pdf_inside or content[:64].removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"%PDF-"):
+        return "pdf"
+    if content.startswith(b"PK\x03\x04"):
+        return "docx"
+    if suffix in (".html", ".htm", ".xhtml") or _IS_HTML.match(content[:4096]):
+        return "html"
+    return "text"
+
+
 def read(content: bytes, suffix: str) -> dict[str, Any]:
     """`kind`, `text`, `encoding`, `pages`, `left_out`. Raises RefusedError and whatever a parser
     raises.
     """
-    pdf_inside = suffix == ".pdf" and b"%PDF-" in content[:1024]  # after a mail's head, often
-    if pdf_inside or content[:64].removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"%PDF-"):
+    parser = parser_of(content, suffix)
+    if parser == "pdf":
         return _pdf(content)
-    if content.startswith(b"PK\x03\x04"):
+    if parser == "docx":
         return _docx(content)
     if content.startswith(OLE):
         locked = "EncryptedPackage".encode("utf-16-le") in content
@@ -152,17 +166,19 @@ def read(content: bytes, suffix: str) -> dict[str, Any]:
     if content.startswith(IMAGES) or _BITMAP.match(content) or _IMAGE_BOX.match(content):
         raise RefusedError(FaultCode.DOCUMENT_IS_IMAGE)
     try:
-        return _as_text(content, suffix)
+        return _html(content) if parser == "html" else _plain(content, suffix)
     except RefusedError as refused:
         if refused.code is FaultCode.DOCUMENT_NOT_TEXT and suffix in IMAGE_SUFFIXES:
             raise RefusedError(FaultCode.DOCUMENT_IS_IMAGE) from refused
         raise
 
 
-def _as_text(content: bytes, suffix: str) -> dict[str, Any]:
-    if suffix in (".html", ".htm", ".xhtml") or _IS_HTML.match(content[:4096]):
-        text, encoding = decoded(content, _declared(content))
-        return _found(DocumentKind.HTML, [html_text(text)], encoding)
+def _html(content: bytes) -> dict[str, Any]:
+    text, encoding = decoded(content, _declared(content))
+    return _found(DocumentKind.HTML, [html_text(text)], encoding)
+
+
+def _plain(content: bytes, suffix: str) -> dict[str, Any]:
     most = 4 * TEXT_CHARACTERS + 64  # bytes, which are more characters than are taken
     text, encoding = decoded(content[:most], whole=len(content) <= most)
     kind = DocumentKind.TABLE if suffix in (".csv", ".tsv") else DocumentKind.TEXT
@@ -237,6 +253,8 @@ def _guessed(content: bytes) -> str:
     best = max(_FREQUENT, key=lambda name: _sense(sample, name))
     if _sense(sample, best) >= SURE:
         return best
+    import charset_normalizer
+
     # Not cut within a letter: a line's end is never part of one.
     end = sample.rfind(b"\n") + 1 if len(sample) == SAMPLE else 0
     found = charset_normalizer.from_bytes(sample[: end or SAMPLE]).best()
@@ -272,6 +290,9 @@ def _declared(content: bytes) -> str:
 
 def html_text(source: str) -> str:
     """As Markdown; where its elements are nested too deep for that, its words."""
+    import bs4
+    import markdownify
+
     soup = bs4.BeautifulSoup(source, "html.parser")
     # Not `head`: where it is not closed, the body is within.
     for element in soup.find_all(["script", "style", "template", "noscript", "svg", "title"]):
@@ -294,6 +315,8 @@ def html_text(source: str) -> str:
 
 
 def _pdf(content: bytes) -> dict[str, Any]:
+    import pypdf
+
     reader = pypdf.PdfReader(io.BytesIO(content))
     try:
         locked = reader.is_encrypted and not reader.decrypt("")
@@ -333,6 +356,8 @@ def _pdf(content: bytes) -> dict[str, Any]:
 
 
 def _docx(content: bytes) -> dict[str, Any]:
+    import docx
+
     document = docx.Document(_unpacked(content))
     styles = {style.style_id: style.name or "" for style in document.styles}
     return _found(DocumentKind.DOCX, _word_parts(document.element.body, styles))
@@ -379,6 +404,17 @@ def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes
     return b"".join(parts)
 
 
+def qn(tag: str) -> str:
+    """As lxml names an element."""
+    prefix, _, name = tag.partition(":")
+    return f"{{{_NAMESPACES[prefix]}}}{name}"
+
+
+_NAMESPACES = {
+    "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+    "m": "http://schemas.openxmlformats.org/officeDocument/2006/math",
+    "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+}
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
 # Around paragraphs, rows and cells: content controls, what was inserted while changes are tracked.
 _AROUND = frozenset(map(qn, ("w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:moveTo")))
@@ -386,10 +422,10 @@ _TEXT = frozenset([qn("w:t"), qn("m:t")])
 _SIGNS = {qn("w:tab"): "\t", qn("w:br"): "\n", qn("w:cr"): "\n", qn("w:noBreakHyphen"): "-"}
 # Properties, what was deleted or moved away, readings above letters, and what older programs show.
 _NOT_SHOWN = frozenset(
-    [
-        *map(qn, ("w:pPr", "w:rPr", "w:tcPr", "w:sdtPr", "w:del", "w:moveFrom", "w:rt")),
-        "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
-    ]
+    map(
+        qn,
+        ("w:pPr", "w:rPr", "w:tcPr", "w:sdtPr", "w:del", "w:moveFrom", "w:rt", "mc:Fallback"),
+    )
 )
 
 
@@ -468,21 +504,27 @@ def _number(text: str, most: int) -> int:
 # --- the process ----------------------------------------------------------------------------------
 
 
-def main() -> None:
-    die_with_parent()
-    for package in (pypdf, docx, charset_normalizer, encodings):  # nothing is imported later
+def _import(names: Iterable[str]) -> None:
+    """With all their parts, and every encoding: nothing is imported later."""
+    for package in (encodings, *map(import_module, names)):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__") and ".cli" not in module.name:
                 with contextlib.suppress(ImportError):  # of what is not installed with it
                     import_module(module.name)
+
+
+def main() -> None:
+    die_with_parent()
     warnings.simplefilter("ignore")  # they would hold the person's text
     content = sys.stdin.buffer.read(FILE_BYTES)
+    suffix = sys.argv[1] if len(sys.argv) > 1 else ""
+    _import(PARSERS[parser_of(content, suffix)])
     drop_privileges()
     limit(MEMORY_LIMIT)
     leave_network()
     refuse_files_and_network()
     try:
-        answer = read(content, sys.argv[1] if len(sys.argv) > 1 else "")
+        answer = read(content, suffix)
     except RefusedError as refused:
         answer = {"fault": refused.code.value, "reason": refused.reason}
     except (MemoryError, RecursionError):
