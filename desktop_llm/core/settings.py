@@ -54,6 +54,7 @@ class Settings:
     model: str = ""  # the last one chosen; empty: the first of the library
     system_prompt: str = ""
     write_titles: bool = True  # the model names new conversations while it is idle
+    notify: bool = True  # the desktop tells that a long reply has ended while the window is away
     note_confidence: bool = True  # how sure the model was of each token is kept with its replies
     first_run_done: bool = False
 

@@ -34,6 +34,7 @@ from desktop_llm.services.reply import Ask, Means, ReplyJob
 from desktop_llm.services.titles import Titles
 from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.bin import Bin
+from desktop_llm.storage.choices import Choices
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.kv_files import KvFiles
@@ -77,6 +78,7 @@ class ChatService:
         self._kept = KeptReplies(store)
         digests = Digests(self.attachments)
         self.records = Records(database)
+        self.choices = Choices(database)
         self.hashes: FileHashes = (
             FileHashes(self.records, lambda: bool(self._replies))
             if beside is None

@@ -255,6 +255,10 @@ def _salvage(damaged: Path, into: apsw.Connection) -> int:
         for table in ("summaries", "reply_records"):
             into.execute(f"DELETE FROM {table} WHERE message NOT IN (SELECT id FROM messages)")
         into.execute(
+            "DELETE FROM choices WHERE chosen NOT IN (SELECT id FROM messages)"
+            " OR rejected NOT IN (SELECT id FROM messages)"
+        )
+        into.execute(
             "DELETE FROM attachments WHERE message NOT IN (SELECT id FROM messages)"
             f" OR conversation NOT IN ({known})"
         )

@@ -164,6 +164,16 @@ CREATE TABLE file_hashes (
 ) WITHOUT ROWID;
 """
 
+_CHOICES = """
+CREATE TABLE choices (
+    chosen   INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    rejected INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+    created  REAL NOT NULL,
+    PRIMARY KEY (chosen, rejected)
+) WITHOUT ROWID;
+CREATE INDEX choices_by_rejected ON choices (rejected);
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
@@ -174,4 +184,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("presets and prompts", _PRESETS),
     ("attachments", _ATTACHMENTS),
     ("trust", _TRUST),
+    ("choices", _CHOICES),
 )

@@ -54,6 +54,7 @@ class Command(Enum):
     EARLIER_VERSION = Declared(noted("Previous version"), Group.CHAT, "caret-left", ("Alt+Left",))
     LATER_VERSION = Declared(noted("Next version"), Group.CHAT, "caret-right", ("Alt+Right",))
     ATTACH = Declared(noted("Attach files"), Group.CHAT, "paperclip", ("Ctrl+Shift+A",))
+    COMPARE = Declared(noted("Compare two replies"), Group.CHAT, "columns", ("Ctrl+Shift+E",))
     FORK = Declared(noted("Fork into a new conversation"), Group.CHAT, "git-fork")
     COPY_REPLY = Declared(noted("Copy the last reply"), Group.CHAT, "copy", ("Ctrl+Shift+C",))
     NEWEST = Declared(noted("Go to the newest message"), Group.CHAT, "arrow-down", ("Ctrl+End",))

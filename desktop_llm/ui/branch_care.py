@@ -47,6 +47,7 @@ class BranchCare(QObject):
         self.copy_text = copy_text
         self.copy_formatted = copy_formatted
         self.take_care: Callable[[int, Care], None] = lambda _key, _care: None
+        self.compare: Callable[[int, int], None] = lambda _one, _other: None
         self.tell_about: Callable[[int], None] = lambda _key: None
         self.open_attachment: Callable[[int], None] = lambda _number: None
         self.models: list[str] = []  # names of those that can be used
@@ -243,6 +244,15 @@ class BranchCare(QObject):
     def care_of(self, key: int) -> Care:
         message = self._shown.message(key)
         return Care.USUAL if message is None else message.care
+
+    def compare_versions(self, key: int) -> None:
+        """With the version before it, or for the first the one after."""
+        message = self._shown.message(key)
+        if message is not None and len(message.versions) > 1:
+            at = message.versions.index(key)
+            other = message.versions[at - 1] if at else message.versions[1]
+            first, second = sorted((key, other))
+            self.compare(first, second)
 
     def is_reply(self, key: int) -> bool:
         message = self._shown.message(key)

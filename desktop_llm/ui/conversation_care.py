@@ -199,16 +199,25 @@ class ConversationCare(QObject):
             self.leave()
             self._load(number, message, words)
 
-    def send(self, text: str, attached: Sequence[int] = ()) -> bool:
-        """Ask what does not stand in the composer. Returns whether it is on its way."""
+    def send(
+        self,
+        text: str,
+        attached: Sequence[int] = (),
+        model: str = "",
+        parameters: Parameters | None = None,
+    ) -> bool:
+        """Ask what does not stand in the composer; `model` and `parameters`: for this once.
+        Returns whether it is on its way.
+        """
         parent, number = self._branch.last, self._number
+        wanted = self.parameters if parameters is None else parameters
 
         def ask(chat: "ChatService") -> Live:
             new = self.beginning
             if new is not None:
                 self._sent_with = new.parameters
             return self._replies.send(
-                chat, number, text, parent, self.model, new, self.parameters, attached
+                chat, number, text, parent, model or self.model, new, wanted, attached
             )
 
         return self._begin(ask)
@@ -221,11 +230,16 @@ class ConversationCare(QObject):
         return Conversation(id=0, title="", model=self._drafts.new_model, leaf=None, draft="",
                             created=0, changed=0, parameters=self.parameters)  # fmt: skip
 
-    def send_composed(self, text: str) -> None:
-        if self.send(text, self.attached()):
+    def send_composed(
+        self, text: str, model: str = "", parameters: Parameters | None = None
+    ) -> bool:
+        """As `send`, with what is attached."""
+        sent = self.send(text, self.attached(), model, parameters)
+        if sent:
             self._drafts.taken(self._number)
             self._composer.clear()
             self.composed_taken.emit()
+        return sent
 
     def send_edited(self, key: int, text: str) -> None:
         """Ask another version of a question."""
@@ -238,12 +252,19 @@ class ConversationCare(QObject):
             self._drafts.taken(Edit(key))
             self._view.transcript.close_editor()
 
-    def retry(self, key: int | None = None, model: str = "") -> None:
-        """Another reply in the place of that one, or one to that question; None: of the last."""
+    def retry(
+        self, key: int | None = None, model: str = "", parameters: Parameters | None = None
+    ) -> bool:
+        """Another reply in the place of that one, or one to that question; None: of the last.
+        Returns whether it is on its way.
+        """
         message = self.message(self._branch.last if key is None else key)
-        if message is not None and self.may_retry(message.id):
-            wanted = model or self.model
-            self._begin(lambda chat: self._replies.retry(chat, message, wanted, self.parameters))
+        if message is None or not self.may_retry(message.id):
+            return False
+        values = self.parameters if parameters is None else parameters
+        return self._begin(
+            lambda chat: self._replies.retry(chat, message, model or self.model, values)
+        )
 
     def go_on(self, key: int | None = None) -> None:
         """Go on with that reply; None: with the last."""

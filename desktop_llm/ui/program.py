@@ -30,6 +30,7 @@ from desktop_llm.ui.formula_pictures import FormulaPictures
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
+from desktop_llm.ui.notifier import Notifier
 from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
@@ -281,6 +282,7 @@ class Program(QObject):
             self._choose_model,
         )
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
+        Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._leaving = Leaving(
             self.window,
             lambda: len(self.replies) > 0,

@@ -51,6 +51,7 @@ class Live:
 class Replies(QObject):
     """Signals carry the `Live` first."""
 
+    begun = Signal(object)  # it was asked for
     asked = Signal(object)  # question and empty reply are on disk
     grew = Signal(object, str, bool)  # more text; whether it is the first
     progressed = Signal(object)  # `progress` is another; None: text comes
@@ -147,6 +148,7 @@ class Replies(QObject):
 
     def _follow(self, live: Live) -> Live:
         self._live.append(live)
+        self.begun.emit(live)
         live.drain = self._bridge.follow(
             live.task,
             lambda event: self._event(live, event),

@@ -76,6 +76,7 @@ _CHAT_CALLS: Mapping[Command, Callable[[ChatPage], None]] = {
     Command.LATER_VERSION: lambda chat: chat.step_version(1),
     Command.FORK: ChatPage.fork,
     Command.ATTACH: lambda chat: chat.attachments.choose_files(),
+    Command.COMPARE: lambda chat: chat.compare.set_up(),
     Command.BRANCHES: lambda chat: chat.toggle_side(BRANCHES),
     Command.CONTEXT: lambda chat: chat.toggle_side(CONTEXT),
     Command.PARAMETERS: lambda chat: chat.toggle_side(PARAMETERS),

@@ -22,6 +22,7 @@ from desktop_llm.ui.attachments_care import AttachmentsCare
 from desktop_llm.ui.branch_care import BranchCare
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
+from desktop_llm.ui.compare_care import CompareCare
 from desktop_llm.ui.context_care import ContextCare
 from desktop_llm.ui.conversation_care import ABOVE, ConversationCare
 from desktop_llm.ui.drafts import Drafts
@@ -132,9 +133,15 @@ class ChatPage(QSplitter):
             icon("paperclip"), actions.hint(Command.ATTACH), self.attachments.choose_files
         )
         self.composer.add_tool(clip, _("Attach files"))
+        self.compare = CompareCare(
+            self.shown, self.view, bridge, replies, toasts, lambda: self._chat,
+            lambda: self.branches.models, lambda: self.view.model_name,
+        )  # fmt: skip
         hint = actions.hint(Command.PROMPTS)
         tool = MessageAction(icon("notebook"), hint, lambda: self.toggle_side(PROMPTS))
         self.composer.add_tool(tool, _("Prompts"))
+        columns = MessageAction(icon("columns"), actions.hint(Command.COMPARE), self.compare.set_up)
+        self.composer.add_tool(columns, _("Compare two replies"))
         self._connect(drafts)
         self.addWidget(self.sidebar)
         self.addWidget(self.view)
@@ -159,13 +166,14 @@ class ChatPage(QSplitter):
         MessageMenus(self.view.transcript, self.branches)
         self.branches.open_attachment = self.attachments.open
         self.branches.tell_about = self._tell_about
+        self.branches.compare = self.compare.look_at
         self.branches.take_care = self.context.take_care
         self.branches.forked.connect(self._forked)
         self.map.message_chosen.connect(self.branches.show_message)
         self.map.delete_wanted.connect(self.branches.delete)
         self.side.opened.connect(lambda _key: self._side_opened())
         self.parameters.stored.connect(self.context.refresh)
-        self.composer.send_wanted.connect(self.context.send)
+        self.composer.send_wanted.connect(self._send_composed)
         self.composer.bar.clicked.connect(lambda: self.toggle_side(CONTEXT))
         self.inspector.message_chosen.connect(self._show_message)
         self.composer.stop_wanted.connect(shown.stop)
@@ -212,6 +220,7 @@ class ChatPage(QSplitter):
         conversation.
         """
         self.prompts.retire()
+        self.compare.retire(self._replies)
         return self.shown.retire() or self._starting_with
 
     @property
@@ -258,6 +267,12 @@ class ChatPage(QSplitter):
         number = self.sidebar.neighbour(self.conversation, by)
         if number is not None:
             self.shown.open(number)
+
+    def _send_composed(self, text: str) -> None:
+        if self.compare.asks:
+            self.compare.ask(text)
+        else:
+            self.context.send(text)
 
     def send(self, text: str) -> None:
         """Ask what does not stand in the composer."""
@@ -376,6 +391,7 @@ class ChatPage(QSplitter):
     def restyle(self, tokens: Tokens) -> None:
         """Another theme or font size."""
         self.view.transcript.restyle(tokens)
+        self.view.comparison.restyle(tokens)
 
     def _copy_formatted(self, markdown: str) -> None:
         """For programs that take formatted text, and for those that take Markdown or plain text."""

@@ -27,6 +27,8 @@ from desktop_llm.core.presets import filled_in
 from desktop_llm.core.replies import Summarising
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.icons import Role, icon
+from desktop_llm.ui.pages.compare_setup import CompareSetup
+from desktop_llm.ui.pages.compare_view import CompareView
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.choice_card import ChoiceCard
 from desktop_llm.ui.widgets.composer import Composer
@@ -91,6 +93,10 @@ class ConversationView(QFrame):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._blank)
         self._stack.addWidget(self.transcript)
+        self.comparison = CompareView(tokens, colour_code, work, self)
+        self.comparison.hide()
+        self._compares = False
+        self._stack.addWidget(self.comparison)
         self.newest = QPushButton(icon("arrow-down"), _("Newest"), self.transcript)
         self.newest.setObjectName("chip")
         self.newest.setToolTip(actions.hint(Command.NEWEST))
@@ -110,6 +116,8 @@ class ConversationView(QFrame):
             (icon("caret-down"), _("Next match")),
             (icon("x"), _("Close")),
         )
+        self.setup = CompareSetup(self)
+        self.setup.toggled.connect(self._show_content)
         self.form = VariableForm(filled_in, _form_words(), self)
         self.form.toggled.connect(self._show_content)
         for card in (self.fault, self.choices):
@@ -154,11 +162,18 @@ class ConversationView(QFrame):
         self._is_empty = empty
         self._show_content()
 
+    def show_comparison(self, compares: bool) -> None:
+        """Two replies, in the place of the conversation."""
+        self._compares = compares
+        self._show_content()
+
     def _show_content(self) -> None:
         """Examples make room for a form: there is a question already."""
         asks = not self.form.isHidden()
         shown: QWidget = self.transcript
-        if self._is_empty:
+        if self._compares:
+            shown = self.comparison
+        elif self._is_empty:
             shown = self._blank if asks else self.empty
         self._stack.setCurrentWidget(shown)
         policy = QSizePolicy.Policy  # a stack is as high as its highest page, seen or not
@@ -273,7 +288,8 @@ class ConversationView(QFrame):
         rows.addLayout(_centred(self.private))
         rows.addLayout(_centred(self.finder))
         rows.addWidget(self._stack, 1)
-        for widget in (self._progress, self.fault, self.choices, self.form, self.composer):
+        for widget in (self._progress, self.fault, self.choices, self.setup, self.form,
+                       self.composer):  # fmt: skip
             rows.addLayout(_centred(widget))
 
 

@@ -37,7 +37,7 @@ class MessageDeeds(Protocol):
 
     def copy_formatted(self, markdown: str) -> None: ...
 
-    def retry(self, key: int, model: str = "") -> None: ...
+    def retry(self, key: int, model: str = "") -> object: ...
 
     def go_on(self, key: int) -> None: ...
 
@@ -48,6 +48,8 @@ class MessageDeeds(Protocol):
     def fork(self, key: int) -> None: ...
 
     def delete(self, key: int) -> None: ...
+
+    def compare_versions(self, key: int) -> None: ...
 
     def is_reply(self, key: int) -> bool: ...
 
@@ -139,6 +141,9 @@ class MessageMenus(QObject):
         if deeds.may_go_on(key):
             menu.addAction(icon("arrow-line-right"), _("Continue"), lambda: deeds.go_on(key))
         self._add_care(menu, key)
+        if deeds.is_reply(key) and deeds.versions_of(key)[1] > 1 and deeds.may_retry(key):
+            words = _("Compare with another version")
+            menu.addAction(icon("columns"), words, lambda: deeds.compare_versions(key))
         if deeds.is_reply(key) and not deeds.is_live(key):
             menu.addAction(icon("info"), _("About this reply"), lambda: deeds.tell_about(key))
         menu.addAction(icon("git-fork"), _("Fork into a new conversation"), lambda: deeds.fork(key))

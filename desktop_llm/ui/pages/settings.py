@@ -152,6 +152,9 @@ class SettingsPage(QScrollArea):
             (_("Quit"), OnClose.QUIT),
         ]
         self._choice("on_close", _("Closing the window"), "", choices)
+        about = _("When a reply that took long has ended while you look at something else. Nothing "
+                  "of its text is shown.")  # fmt: skip
+        self._switch("notify", _("Tell on the desktop"), about)
 
     def _data(self, data: Path, may_move: bool) -> None:
         self._section(_("Your data"))
