@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from desktop_llm.core.attachments import Attachment, with_documents
 from desktop_llm.core.context import Care, Policy
+from desktop_llm.core.corrections import Rating
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, Message, MessageState, Role, split_thought
 from desktop_llm.core.presets import NOTHING_SET, Parameters
@@ -104,6 +105,8 @@ class StoredMessage:
     care: Care = Care.USUAL
     unseen: int = 0  # messages before a reply that it was made without
     attachments: tuple[Attachment, ...] = ()
+    rating: Rating = Rating.NONE
+    training: bool = False  # it is to be used for that
 
     @property
     def message(self) -> Message:

@@ -24,6 +24,7 @@ from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.contexts import Contexts, Manner
+from desktop_llm.services.correction_files import CorrectionFiles
 from desktop_llm.services.digests import Digests
 from desktop_llm.services.documents import DocumentReader
 from desktop_llm.services.file_hashes import FileHashes
@@ -34,8 +35,8 @@ from desktop_llm.services.reply import Ask, Means, ReplyJob
 from desktop_llm.services.titles import Titles
 from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.bin import Bin
-from desktop_llm.storage.choices import Choices
 from desktop_llm.storage.conversations import Conversations
+from desktop_llm.storage.corrections import Corrections
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.organiser import Organiser
@@ -76,9 +77,10 @@ class ChatService:
         self.documents = DocumentReader()
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
+        self.correction_files = CorrectionFiles(store, self.tree, self.prompts)
         digests = Digests(self.attachments)
         self.records = Records(database)
-        self.choices = Choices(database)
+        self.corrections = Corrections(database)
         self.hashes: FileHashes = (
             FileHashes(self.records, lambda: bool(self._replies))
             if beside is None

@@ -174,6 +174,14 @@ CREATE TABLE choices (
 CREATE INDEX choices_by_rejected ON choices (rejected);
 """
 
+# `rating`: see `core.corrections.Rating`; `training`: the reply is to be used for that.
+_CORRECTIONS = """
+ALTER TABLE messages ADD COLUMN rating TEXT NOT NULL DEFAULT '';
+ALTER TABLE messages ADD COLUMN training INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX messages_edited ON messages (made) WHERE made = 'edited';
+CREATE INDEX messages_rated ON messages (rating) WHERE rating <> '';
+"""
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
@@ -185,4 +193,5 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ("attachments", _ATTACHMENTS),
     ("trust", _TRUST),
     ("choices", _CHOICES),
+    ("corrections", _CORRECTIONS),
 )

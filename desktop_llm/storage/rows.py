@@ -13,6 +13,7 @@ import apsw
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care, Policy
 from desktop_llm.core.conversations import Conversation, StoredMessage, Titled
+from desktop_llm.core.corrections import Rating
 from desktop_llm.core.documents import DocumentKind
 from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.messages import Made, MessageState, Role
@@ -25,7 +26,7 @@ TITLE_LENGTH = 60  # characters
 CONVERSATION = "id, title, model, leaf, draft, created, changed, policy, parameters"
 MESSAGE = (
     "id, conversation, parent, role, text, state, created, model, reason, finish, stats,"
-    " origin, made, draft, care, unseen"
+    " origin, made, draft, care, unseen, rating, training"
 )
 
 # What the model gets of it stands last; nothing yet: NULL.
@@ -68,7 +69,7 @@ def message_of(
     row: Any, versions: tuple[int, ...] = (), attachments: tuple[Attachment, ...] = ()
 ) -> StoredMessage:
     (number, conversation, parent, role, text, state, created, model, reason, finish, stats,
-     origin, made, draft, care, unseen) = row  # fmt: skip
+     origin, made, draft, care, unseen, rating, training) = row  # fmt: skip
     return StoredMessage(
         id=number,
         conversation=conversation,
@@ -88,6 +89,8 @@ def message_of(
         care=Care(care),
         unseen=unseen,
         attachments=attachments,
+        rating=Rating(rating),
+        training=bool(training),
     )
 
 

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage, TreeNode
+from desktop_llm.core.corrections import Rating
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.generation import FinishReason
 from desktop_llm.core.messages import MessageState, Role
@@ -47,6 +48,8 @@ class BranchCare(QObject):
         self.copy_text = copy_text
         self.copy_formatted = copy_formatted
         self.take_care: Callable[[int, Care], None] = lambda _key, _care: None
+        self.rate: Callable[[int, Rating], None] = lambda _key, _rating: None
+        self.use_for_training: Callable[[int, bool], None] = lambda _key, _wanted: None
         self.compare: Callable[[int, int], None] = lambda _one, _other: None
         self.tell_about: Callable[[int], None] = lambda _key: None
         self.open_attachment: Callable[[int], None] = lambda _number: None
@@ -253,6 +256,14 @@ class BranchCare(QObject):
             other = message.versions[at - 1] if at else message.versions[1]
             first, second = sorted((key, other))
             self.compare(first, second)
+
+    def rating_of(self, key: int) -> Rating:
+        message = self._shown.message(key)
+        return Rating.NONE if message is None else message.rating
+
+    def is_for_training(self, key: int) -> bool:
+        message = self._shown.message(key)
+        return message is not None and message.training
 
     def is_reply(self, key: int) -> bool:
         message = self._shown.message(key)

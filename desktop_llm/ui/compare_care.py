@@ -146,7 +146,7 @@ class CompareCare(QObject):
 
         def work() -> list[StoredMessage]:
             for other in others:
-                chat.choices.prefer(taken.id, other.id)
+                chat.corrections.prefer(taken.id, other.id)
             chat.tree.show_version(taken.id)
             return chat.open(number)[1]
 

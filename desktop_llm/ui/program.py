@@ -24,6 +24,7 @@ from desktop_llm.ui import theme
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.bin_care import BinCare
 from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.corrections_care import CorrectionsCare
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.formula_pictures import FormulaPictures
@@ -253,6 +254,7 @@ class Program(QObject):
                 Page.SETTINGS: self._settings_page,
                 Page.BACKUPS: self._backups_page,
                 Page.BIN: self._bin_page,
+                Page.CORRECTIONS: self._corrections_page,
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -271,6 +273,9 @@ class Program(QObject):
             self._on_restart,
         )
         self._bin_care = BinCare(
+            workspace, bridge, lambda: None if self.services is None else self.services.chat
+        )
+        self._corrections_care = CorrectionsCare(
             workspace, bridge, lambda: None if self.services is None else self.services.chat
         )
         self._model_care = ModelCare(
@@ -357,6 +362,8 @@ class Program(QObject):
             self._data_care.list_backups()
         elif page is Page.BIN:
             self._bin_care.refresh()
+        elif page is Page.CORRECTIONS:
+            self._corrections_care.refresh()
 
     def _settings_page(self) -> QWidget:
         from desktop_llm.ui.pages.settings import SettingsPage
@@ -385,6 +392,13 @@ class Program(QObject):
 
         page = BinPage(BIN_DAYS)
         self._bin_care.connect_page(page)
+        return page
+
+    def _corrections_page(self) -> QWidget:
+        from desktop_llm.ui.pages.corrections import CorrectionsPage
+
+        page = CorrectionsPage()
+        self._corrections_care.connect_page(page)
         return page
 
     def _welcome_page(self) -> QWidget:

@@ -44,6 +44,7 @@ class Page(Enum):
     SETTINGS = Command.SETTINGS
     BACKUPS = Command.BACKUPS
     BIN = Command.BIN
+    CORRECTIONS = Command.CORRECTIONS
     WELCOME = None
 
 
@@ -118,7 +119,9 @@ class Workspace(QWidget):
         self._before_text = BeforeText(self)
         self._guard_keys(self.chat)
         self.chat.values.made.connect(lambda: self._guard_keys(self.chat.values))
-        self.rail = Rail(self.commands, [Command.CHAT], [Command.SETTINGS], self)
+        self.rail = Rail(
+            self.commands, [Command.CHAT, Command.CORRECTIONS], [Command.SETTINGS], self
+        )
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.chat)
         self.status = StatusLine(self)
@@ -182,6 +185,7 @@ class Workspace(QWidget):
         handle(Command.SETTINGS, lambda: self.show_page(Page.SETTINGS))
         handle(Command.BACKUPS, lambda: self.show_page(Page.BACKUPS))
         handle(Command.BIN, lambda: self.show_page(Page.BIN))
+        handle(Command.CORRECTIONS, lambda: self.show_page(Page.CORRECTIONS))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))
         handle(Command.FULL_SCREEN, self._toggle_full_screen)

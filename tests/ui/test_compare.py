@@ -40,6 +40,11 @@ def both(qtbot, page, text=STORY):
     settle(page.program)
 
 
+def chosen_over(page):
+    found = page.program.services.chat.corrections.all()
+    return [(each.chosen, each.rejected) for each in found]
+
+
 def texts(page):
     return [side.transcript.text_of(side.key).strip() for side in page.view.comparison.sides]
 
@@ -61,7 +66,7 @@ def test_two_presets_answer_and_one_is_chosen(qtbot, page):
     qtbot.waitUntil(lambda: page.view._stack.currentWidget() is page.view.transcript)
     settle(page.program)
     assert [message.id for message in page.shown.branch] == [first.parent, first.id]
-    assert page.program.services.chat.choices.all() == [(first.id, second.id)]
+    assert chosen_over(page) == [(first.id, second.id)]
     press(page, "Go on.")
     qtbot.waitUntil(lambda: len(page.shown.branch) == 4, timeout=REPLY)
     stop_all(qtbot, page.program)
@@ -74,7 +79,7 @@ def test_a_comparison_left_keeps_both_versions(qtbot, page):
     page.view.comparison.left.emit()
     assert page.view._stack.currentWidget() is page.view.transcript
     assert len(page.shown.branch[1].versions) == 2
-    assert page.program.services.chat.choices.all() == []
+    assert chosen_over(page) == []
     page.branches.compare_versions(page.shown.branch[1].id)
     qtbot.waitUntil(lambda: page.view._stack.currentWidget() is page.view.comparison)
     assert texts(page)[0] == texts(page)[1]
@@ -95,7 +100,7 @@ def test_stopping_the_first_asks_no_second(qtbot, page):
     assert not page.view.comparison.sides[1].take_button.isEnabled()
     page.view.comparison.sides[0].take_button.click()
     qtbot.waitUntil(lambda: page.view._stack.currentWidget() is page.view.transcript)
-    assert page.program.services.chat.choices.all() == []
+    assert chosen_over(page) == []
 
 
 def test_another_conversation_ends_the_comparison_and_not_the_reply(qtbot, page):

@@ -3,6 +3,7 @@
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.core.corrections import Rating
 from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason
 from desktop_llm.core.messages import Made, MessageState, Role
@@ -40,6 +41,11 @@ def note_of(message: StoredMessage) -> str:
         parts.append(_("edited by you"))
     if message.made is Made.REPLAYED:
         parts.append(_("made again"))
+    if message.rating is not Rating.NONE:
+        good = message.rating is Rating.GOOD
+        parts.append(_("rated as good") if good else _("rated as poor"))
+    if message.training:
+        parts.append(_("for training"))
     if message.care is not Care.USUAL:
         pinned = message.care is Care.PINNED
         parts.append(_("pinned") if pinned else _("kept from the model"))

@@ -236,6 +236,11 @@ class ChatPage(QSplitter):
         self.view.set_ready(ready)
 
     @property
+    def chat(self) -> "ChatService | None":
+        """Of what is shown; None while the services are closed."""
+        return self._chat
+
+    @property
     def private(self) -> bool:
         """Nothing of what is shown is stored."""
         return self._chat is not None and self._chat.private

@@ -8,6 +8,7 @@ from PySide6.QtGui import QCursor, QDesktopServices
 from PySide6.QtWidgets import QMenu
 
 from desktop_llm.core.context import Care
+from desktop_llm.core.corrections import Rating
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.message_bar import MessageAction
 from desktop_llm.ui.widgets.plain_text import plain_caption
@@ -49,6 +50,14 @@ class MessageDeeds(Protocol):
 
     def delete(self, key: int) -> None: ...
 
+    def rating_of(self, key: int) -> Rating: ...
+
+    def rate(self, key: int, rating: Rating) -> None: ...
+
+    def is_for_training(self, key: int) -> bool: ...
+
+    def use_for_training(self, key: int, wanted: bool) -> None: ...
+
     def compare_versions(self, key: int) -> None: ...
 
     def is_reply(self, key: int) -> bool: ...
@@ -88,10 +97,29 @@ class MessageMenus(QObject):
         if deeds.may_retry(key):
             words = _("Another reply")
             actions.append(MessageAction(icon("arrow-clockwise"), words, lambda: deeds.retry(key)))
+        if deeds.is_reply(key):
+            actions += self._thumbs(key)
         more = MessageAction(
             icon("dots-three"), _("More"), lambda: self._show_menu(key, QCursor.pos())
         )
         return [*actions, more]
+
+    def _thumbs(self, key: int) -> list[MessageAction]:
+        """Filled where it is rated so; again: no longer."""
+        deeds, rated = self._deeds, self._deeds.rating_of(key)
+        made = []
+        for rating, name, words in (
+            (Rating.GOOD, "thumbs-up", _("Good reply")),
+            (Rating.POOR, "thumbs-down", _("Poor reply")),
+        ):
+            is_set = rated is rating
+            picture = icon(f"{name}-fill" if is_set else name)
+            new = Rating.NONE if is_set else rating
+            tip = _("{words} (is set; again to take it back)").format(words=words)
+            made.append(
+                MessageAction(picture, tip if is_set else words, partial(deeds.rate, key, new))
+            )
+        return made
 
     def _steps(self, key: int) -> list[MessageAction]:
         """To its other versions, where there are any."""
@@ -141,6 +169,8 @@ class MessageMenus(QObject):
         if deeds.may_go_on(key):
             menu.addAction(icon("arrow-line-right"), _("Continue"), lambda: deeds.go_on(key))
         self._add_care(menu, key)
+        if deeds.is_reply(key) and not deeds.is_live(key):
+            self._add_rating(menu, key)
         if deeds.is_reply(key) and deeds.versions_of(key)[1] > 1 and deeds.may_retry(key):
             words = _("Compare with another version")
             menu.addAction(icon("columns"), words, lambda: deeds.compare_versions(key))
@@ -162,6 +192,23 @@ class MessageMenus(QObject):
             action.setChecked(care is wanted)
             new = Care.USUAL if care is wanted else wanted
             action.triggered.connect(partial(self._deeds.take_care, key, new))
+
+    def _add_rating(self, menu: QMenu, key: int) -> None:
+        deeds, rated = self._deeds, self._deeds.rating_of(key)
+        for rating, name, words in (
+            (Rating.GOOD, "thumbs-up", _("Good reply")),
+            (Rating.POOR, "thumbs-down", _("Poor reply")),
+        ):
+            action = menu.addAction(icon(name), words)
+            action.setCheckable(True)
+            action.setChecked(rated is rating)
+            new = Rating.NONE if rated is rating else rating
+            action.triggered.connect(partial(deeds.rate, key, new))
+        action = menu.addAction(icon("graduation-cap"), _("Use for training"))
+        action.setCheckable(True)
+        action.setChecked(deeds.is_for_training(key))
+        wanted = not deeds.is_for_training(key)
+        action.triggered.connect(partial(deeds.use_for_training, key, wanted))
 
     def _add_models(self, menu: QMenu, key: int) -> None:
         names = self._deeds.model_names()

@@ -1,0 +1,105 @@
+"""Ratings of replies, choices between them, edits of them, and which of it is for training."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from desktop_llm.core.corrections import Correction, CorrectionKind, Rating
+from desktop_llm.storage.database import Database
+from desktop_llm.storage.rows import rows_of
+from desktop_llm.storage.tree import EXCERPT_LENGTH
+
+_FIELDS = (
+    "chosen.id, {rejected}, chosen.conversation, conversations.title,"
+    f" substr(chosen.text, 1, {EXCERPT_LENGTH}), {{created}}, chosen.training"
+)
+_FROM = "messages AS chosen JOIN conversations ON conversations.id = chosen.conversation"
+_THERE = (
+    "chosen.role = 'assistant' AND chosen.deleted IS NULL AND conversations.deleted IS NULL"
+    " AND chosen.state <> 'streaming'"
+)
+
+# An edit of an edit corrects what the model said: the first of them that is not an edit.
+_ALL = f"""
+WITH RECURSIVE edits (edited, above) AS (
+    SELECT id, origin FROM messages WHERE made = 'edited' AND role = 'assistant'
+    UNION
+    SELECT edited, origin FROM edits JOIN messages ON id = above
+    WHERE made = 'edited' AND origin IS NOT NULL
+)
+SELECT 'edit', {_FIELDS.format(rejected="said.id", created="chosen.created")}
+FROM {_FROM} JOIN edits ON edited = chosen.id JOIN messages AS said ON said.id = above
+WHERE {_THERE} AND said.made <> 'edited' AND said.deleted IS NULL
+UNION ALL
+SELECT 'choice', {_FIELDS.format(rejected="other.id", created="choices.created")}
+FROM {_FROM} JOIN choices ON choices.chosen = chosen.id
+JOIN messages AS other ON other.id = choices.rejected
+WHERE {_THERE} AND other.deleted IS NULL
+UNION ALL
+SELECT 'liked', {_FIELDS.format(rejected="NULL", created="chosen.created")}
+FROM {_FROM} WHERE {_THERE} AND chosen.rating = 'good' AND chosen.made <> 'edited'
+AND NOT EXISTS (SELECT 1 FROM choices WHERE choices.chosen = chosen.id)
+ORDER BY 7 DESC, 2 DESC
+"""
+
+
+class Corrections:
+    """Every method blocks on the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def prefer(self, chosen: int, rejected: int) -> None:
+        """A later choice between the two takes the place of an earlier one."""
+
+        def change(connection: apsw.Connection) -> None:
+            pair = (chosen, rejected)
+            connection.execute("DELETE FROM choices WHERE chosen = ? AND rejected = ?", pair[::-1])
+            connection.execute(
+                "INSERT OR IGNORE INTO choices (chosen, rejected, created)"
+                " SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?)"
+                " AND EXISTS (SELECT 1 FROM messages WHERE id = ?)",
+                (*pair, time.time(), *pair),
+            )
+
+        self._database.write(change)
+
+    def rate(self, reply: int, rating: Rating) -> None:
+        self._execute("UPDATE messages SET rating = ? WHERE id = ?", (rating.value, reply))
+
+    def use(self, replies: Sequence[int], wanted: bool) -> None:
+        """For training; from now on, or no longer."""
+
+        def change(connection: apsw.Connection) -> None:
+            connection.executemany(
+                "UPDATE messages SET training = ? WHERE id = ?",
+                [(wanted, reply) for reply in replies],
+            )
+
+        self._database.write(change)
+
+    def all(self) -> list[Correction]:
+        """The newest first."""
+        return [
+            Correction(
+                kind=CorrectionKind(kind),
+                chosen=chosen,
+                rejected=rejected,
+                conversation=conversation,
+                title=title,
+                excerpt=excerpt,
+                created=created,
+                training=bool(training),
+            )
+            for kind, chosen, rejected, conversation, title, excerpt, created, training in (
+                self._database.read(lambda connection: rows_of(connection, _ALL))
+            )
+        ]
+
+    def _execute(self, sql: str, values: tuple[Any, ...]) -> None:
+        def change(connection: apsw.Connection) -> None:
+            connection.execute(sql, values)
+
+        self._database.write(change)
