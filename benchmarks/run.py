@@ -31,7 +31,7 @@ def main() -> int:
     parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
         "decode": decode, "busy": beside_busy, "window": window_start, "stall": stall,
         "opening": opening, "streaming": streaming, "list": long_list,
-        "search": search, "returning": returning, "kills": kills,
+        "search": search, "returning": returning, "confidence": confidence, "kills": kills,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -227,6 +227,15 @@ def returning(options: argparse.Namespace) -> list[Row]:
             "<= 0.05", from_disk <= 0.05),
         Row("process and model of that restart", start),
     ]  # fmt: skip
+
+
+def confidence(options: argparse.Namespace) -> list[Row]:
+    """Noting how sure the model was of each token, of the smallest model: the dearest case."""
+    answer = child("confidence.py", starter(), "--rounds", 4 + 2 * options.rounds)
+    noted, plain = Series("tok/s", answer["noted"]), Series("tok/s", answer["plain"])
+    ratio = paired_ratio(noted, plain)
+    return [Row("decode with each token's probability / without", noted, plain, ratio,
+                ">= 0.97", ratio >= 0.97)]  # fmt: skip
 
 
 def search(options: argparse.Namespace) -> list[Row]:

@@ -73,7 +73,7 @@ class BranchCare(QObject):
         self._timer.setInterval(DRAFT_MILLISECONDS)
         self._timer.timeout.connect(self.save_edit)
         editor = transcript.editor
-        editor.set_words(_edit_words(asks=True))
+        editor.set_words(edit_words(asks=True))
         editor.changed.connect(self._timer.start)
         editor.confirmed.connect(self._confirm)
         editor.cancelled.connect(self._cancel)
@@ -148,7 +148,7 @@ class BranchCare(QObject):
         self._open_editor(message, text)
 
     def _open_editor(self, message: StoredMessage, text: str, focus: bool = True) -> None:
-        words = _edit_words(message.role is Role.USER)
+        words = edit_words(message.role is Role.USER)
         self._drafts.know(Edit(message.id), message.draft or "")
         self._transcript.edit(message.id, text, words, focus)
         self._transcript.editor.set_held(self._shown.busy)
@@ -385,7 +385,7 @@ class BranchCare(QObject):
         self._shown.faulted.emit(fault, False)
 
 
-def _edit_words(asks: bool) -> EditWords:
+def edit_words(asks: bool) -> EditWords:
     return EditWords(
         name=_("Edit your message") if asks else _("Edit the reply"),
         confirm=_("Send") if asks else _("Save"),

@@ -210,12 +210,12 @@ class ConversationCare(QObject):
         Returns whether it is on its way.
         """
         parent, number = self._branch.last, self._number
-        wanted = self.parameters if parameters is None else parameters
 
         def ask(chat: "ChatService") -> Live:
             new = self.beginning
             if new is not None:
                 self._sent_with = new.parameters
+            wanted = self.parameters if parameters is None else parameters  # settled by now
             return self._replies.send(
                 chat, number, text, parent, model or self.model, new, wanted, attached
             )
@@ -261,10 +261,12 @@ class ConversationCare(QObject):
         message = self.message(self._branch.last if key is None else key)
         if message is None or not self.may_retry(message.id):
             return False
-        values = self.parameters if parameters is None else parameters
-        return self._begin(
-            lambda chat: self._replies.retry(chat, message, model or self.model, values)
-        )
+
+        def ask(chat: "ChatService") -> Live:
+            values = self.parameters if parameters is None else parameters  # settled by now
+            return self._replies.retry(chat, message, model or self.model, values)
+
+        return self._begin(ask)
 
     def go_on(self, key: int | None = None) -> None:
         """Go on with that reply; None: with the last."""

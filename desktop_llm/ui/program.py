@@ -259,7 +259,8 @@ class Program(QObject):
             },
         )
         pictures = FormulaPictures(bridge, self._formulas)
-        workspace.chat.view.transcript.draw_formulas_with(pictures)
+        for transcript in workspace.chat.view.transcripts:
+            transcript.draw_formulas_with(pictures)
         workspace.font_step_wanted.connect(self._step_font)
         workspace.page_shown.connect(self._page_shown)
         workspace.chat.shown.number_changed.connect(self._keep_conversation)

@@ -300,7 +300,7 @@ def test_the_map_shows_the_versions_and_leads_to_them(qtbot, page):
 
 def test_the_buttons_of_a_message(page):
     menus = [action.text for action in page.view.transcript._actions_of(page.shown.branch[1].id)]
-    assert menus == ["Copy", "Edit", "Another reply", "More"]
+    assert menus == ["Copy", "Edit", "Another reply", "Good reply", "Poor reply", "More"]
     menus = [action.text for action in page.view.transcript._actions_of(page.shown.branch[0].id)]
     assert menus == ["Copy", "Edit", "More"]
 

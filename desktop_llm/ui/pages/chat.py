@@ -19,7 +19,7 @@ from desktop_llm.rendering.plain_text import plain_text
 from desktop_llm.rendering.portions import parse_to_show
 from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.attachments_care import AttachmentsCare
-from desktop_llm.ui.branch_care import BranchCare
+from desktop_llm.ui.branch_care import BranchCare, edit_words
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.code_colours import CodeColours
 from desktop_llm.ui.compare_care import CompareCare
@@ -163,7 +163,10 @@ class ChatPage(QSplitter):
         self.list.restored.connect(shown.open)
         self.list.failed.connect(self.show_fault)
         self.view.list_wanted.connect(self.toggle_list)
-        MessageMenus(self.view.transcript, self.branches)
+        menus = MessageMenus(self.view.transcript, self.branches)
+        for side in self.view.comparison.sides:
+            side.transcript.link_activated.connect(menus.show_link)
+            side.transcript.editor.set_words(edit_words(asks=False))  # nothing is edited there
         self.branches.open_attachment = self.attachments.open
         self.branches.tell_about = self._tell_about
         self.branches.compare = self.compare.look_at

@@ -34,10 +34,11 @@ class CompareView(QWidget):
         head.setSpacing(12)
         head.addWidget(self.question, 1)
         head.addWidget(self.leave_button)
-        self.sides = (
-            _Column(tokens, colour_code, work, self),
-            _Column(tokens, colour_code, work, self),
+        first, second = (
+            _Column(name, tokens, colour_code, work, self)
+            for name in (_("First reply"), _("Second reply"))
         )
+        self.sides = (first, second)
         self._split = QSplitter(Qt.Orientation.Horizontal, self)
         self._split.setChildrenCollapsible(False)
         self._split.setHandleWidth(1)
@@ -52,10 +53,8 @@ class CompareView(QWidget):
 
     def begin(self, question: str, titles: tuple[str, str]) -> None:
         self.question.setText(question)
-        for side, title, name in zip(
-            self.sides, titles, (_("First reply"), _("Second reply")), strict=True
-        ):
-            side.begin(title, name)
+        for side, title in zip(self.sides, titles, strict=True):
+            side.begin(title)
 
     def offer(self, ready: bool) -> None:
         """Whether one can be chosen now."""
@@ -82,7 +81,7 @@ class _Column(QFrame):
     """One reply: by whom, what it says, and the button that takes it."""
 
     def __init__(
-        self, tokens: Tokens, colour_code: ColourCode, work: Work, parent: QWidget
+        self, name: str, tokens: Tokens, colour_code: ColourCode, work: Work, parent: QWidget
     ) -> None:
         super().__init__(parent)
         self.key: int | None = None  # of the reply, once there is one
@@ -91,7 +90,9 @@ class _Column(QFrame):
         self.state = plain_label(parent=self)
         self.state.setProperty("small", True)
         self.transcript = Transcript(tokens, colour_code, work, self)
+        self._name = name
         self.take_button = QPushButton(icon("check"), _("Go on with this one"), self)
+        self._show_names("")
         head = QVBoxLayout()
         head.setContentsMargins(24, 4, 16, 0)
         head.setSpacing(0)
@@ -108,11 +109,15 @@ class _Column(QFrame):
         rows.addWidget(self.transcript, 1)
         rows.addLayout(foot)
 
-    def begin(self, title: str, name: str) -> None:
-        self.key = None
+    def _show_names(self, title: str) -> None:
         self.title.setText(title)
-        self.transcript.setAccessibleName(f"{name}: {title}")
-        self.take_button.setAccessibleName(f"{self.take_button.text()}: {title}")
+        of = f"{self._name}: {title}" if title else self._name
+        self.transcript.setAccessibleName(of)
+        self.take_button.setAccessibleName(f"{self.take_button.text()}: {of}")
+
+    def begin(self, title: str) -> None:
+        self.key = None
+        self._show_names(title)
         self.state.setText(_("waits for its turn"))
         self.take_button.setEnabled(False)
         self.transcript.show_entries([])

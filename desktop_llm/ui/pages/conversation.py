@@ -10,7 +10,6 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -81,9 +80,6 @@ class ConversationView(QFrame):
         self.more_button.clicked.connect(self._show_more)
         self.transcript = Transcript(tokens, colour_code, work, self)
         self.transcript.setAccessibleName(_("Messages"))
-        self.transcript.set_thought_words(thought_words)
-        self.transcript.set_more_words(_("This message is long: show more of it"))
-        self.transcript.set_copy_code(icon("copy"), _("Copy code"))
         self.transcript.following_changed.connect(lambda _following: self._place_newest())
         self.empty = EmptyState(icon("chat-circle", Role.PlaceholderText), self)
         self.private = self._private_notice()
@@ -95,6 +91,10 @@ class ConversationView(QFrame):
         self._stack.addWidget(self.transcript)
         self.comparison = CompareView(tokens, colour_code, work, self)
         self.comparison.hide()
+        for each in self.transcripts:
+            each.set_thought_words(thought_words)
+            each.set_more_words(_("This message is long: show more of it"))
+            each.set_copy_code(icon("copy"), _("Copy code"))
         self._compares = False
         self._stack.addWidget(self.comparison)
         self.newest = QPushButton(icon("arrow-down"), _("Newest"), self.transcript)
@@ -129,7 +129,7 @@ class ConversationView(QFrame):
     def _private_notice(self) -> QFrame:
         notice = QFrame(self)
         notice.setObjectName("card")
-        self._private_picture = picture = QLabel(notice)
+        self._private_picture = picture = plain_label(parent=notice)
         picture.setPixmap(icon("eye-slash").pixmap(PICTURE, PICTURE))
         words = plain_label(
             _("Private: nothing here is stored, and all of it is gone when you leave."), notice
@@ -151,6 +151,11 @@ class ConversationView(QFrame):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._private_picture.setPixmap(icon("eye-slash").pixmap(PICTURE, PICTURE))
+
+    @property
+    def transcripts(self) -> tuple[Transcript, ...]:
+        """That of the conversation, and those of two replies that are compared."""
+        return self.transcript, *(side.transcript for side in self.comparison.sides)
 
     def set_ready(self, ready: bool) -> None:
         """All but a fault, whose buttons may be the way out."""

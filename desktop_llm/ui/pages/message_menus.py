@@ -81,7 +81,7 @@ class MessageMenus(QObject):
         self._deeds = deeds
         transcript.set_actions(self._buttons)
         transcript.menu_wanted.connect(self._show_menu)
-        transcript.link_activated.connect(self._show_link)
+        transcript.link_activated.connect(self.show_link)
 
     def _buttons(self, key: int) -> list[MessageAction]:
         deeds = self._deeds
@@ -218,7 +218,7 @@ class MessageMenus(QObject):
         for name in names:
             others.addAction(plain_caption(name), partial(self._deeds.retry, key, name))
 
-    def _show_link(self, address: str) -> None:
+    def show_link(self, address: str) -> None:
         """The full address first: a link's text can say anything."""
         menu = self._menu()
         menu.addAction(plain_caption(address)).setEnabled(False)
