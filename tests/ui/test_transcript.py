@@ -420,3 +420,29 @@ def test_a_reply_that_grows_is_moved_up_as_it_would_be_drawn(transcript):
             transcript.viewport().update()
             assert moved == on_screen(transcript)
     assert transcript.verticalScrollBar().value() == transcript.verticalScrollBar().maximum() > 500
+
+
+def test_a_task_that_is_done_has_its_tick_below_a_question_too(transcript):
+    pictures = []
+    for mark in ("x", " "):
+        transcript.show_entries(
+            [Entry(1, "What is done?", True), Entry(2, f"- [{mark}] it", False)]
+        )
+        pictures.append(transcript.viewport().grab().toImage())
+    assert pictures[0] != pictures[1]
+
+
+def test_what_is_attached_stands_above_the_question_and_opens(transcript, qtbot):
+    entry = Entry(1, "What is it?", True, attached=((7, "Attached: notes.txt"),))
+    transcript.show_entries([entry])
+    opened = []
+    transcript.attachment_opened.connect(opened.append)
+    assert entry.document.toPlainText().split("\n") == ["Attached: notes.txt", "What is it?"]
+    box = (
+        transcript._column.card(0).topLeft()
+        + entry.document.documentLayout().blockBoundingRect(entry.document.begin()).center()
+    )
+    point = QPoint(round(transcript._column.left + 60), round(box.y() + 12))
+    qtbot.mouseClick(transcript.viewport(), Qt.MouseButton.LeftButton, pos=point)
+    assert opened == [7]
+    assert transcript.text_of(1) == "What is it?"

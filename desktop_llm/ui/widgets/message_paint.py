@@ -43,10 +43,10 @@ def paint_message(
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(tokens.tint))
         painter.drawRoundedRect(card, RADIUS, RADIUS)
+    painter.setBrush(Qt.BrushStyle.NoBrush)  # it would fill what Qt draws: a box, over its tick
     if current:
         out = 0 if entry.mine else RING
         painter.setPen(QPen(QColor(tokens.accent), 2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(card.adjusted(-out, -out / 2, out, out / 2), RADIUS, RADIUS)
     context = QAbstractTextDocumentLayout.PaintContext()
     context.clip = place.clip.translated(-place.origin)
