@@ -13,6 +13,7 @@ from desktop_llm import __version__
 # Each has a module of its own, imported when it is asked for: the window's start is not its.
 COMMANDS = {
     "ask": "ask the local model one question",
+    "chats": "list, show, search, import and export conversations",
     "models": "models on this computer",
     "doctor": "check this installation",
 }

@@ -8,6 +8,9 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from desktop_llm.core.text import clean_text
 
 SHAKY = 0.5  # probability below which other tokens are noted
 
@@ -36,30 +39,31 @@ def fitting(scores: Iterable[TokenScore], length: int) -> tuple[TokenScore, ...]
     return tuple(kept)
 
 
-def scores_to_json(scores: Sequence[TokenScore]) -> str:
-    """Three lists: lengths, probabilities, and the others by the number of their token."""
+def scores_to_lists(scores: Sequence[TokenScore]) -> list[Any]:
+    """Lengths, probabilities, and the others by the number of their token."""
     others = {
         str(at): [[text, _rounded(p)] for text, p in score.others]
         for at, score in enumerate(scores)
         if score.others
     }
-    values = [
+    return [
         [score.length for score in scores],
         [_rounded(score.probability) for score in scores],
         others,
     ]
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
-def scores_from_json(text: str) -> tuple[TokenScore, ...]:
-    """What `scores_to_json` wrote. Raises ValueError for anything else."""
+def scores_from_lists(values: Any) -> tuple[TokenScore, ...]:
+    """What `scores_to_lists` made. Raises ValueError for anything else."""
     try:
-        lengths, probabilities, others = json.loads(text)
+        lengths, probabilities, others = values
         return tuple(
             TokenScore(
                 _length(length),
                 _probability(p),
-                tuple((str(word), _probability(q)) for word, q in others.get(str(at), ())),
+                tuple(
+                    (clean_text(str(word)), _probability(q)) for word, q in others.get(str(at), ())
+                ),
             )
             for at, (length, p) in enumerate(zip(lengths, probabilities, strict=True))
         )
@@ -67,14 +71,23 @@ def scores_from_json(text: str) -> tuple[TokenScore, ...]:
         raise ValueError("no scores") from error
 
 
+def scores_to_json(scores: Sequence[TokenScore]) -> str:
+    return json.dumps(scores_to_lists(scores), ensure_ascii=False, separators=(",", ":"))
+
+
+def scores_from_json(text: str) -> tuple[TokenScore, ...]:
+    """Raises ValueError."""
+    return scores_from_lists(json.loads(text))
+
+
 def _length(value: object) -> int:
-    if not isinstance(value, int) or not 0 <= value <= 1_000_000:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
         raise ValueError(value)
     return value
 
 
 def _probability(value: object) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(value)
     return float(value)
 

@@ -45,7 +45,11 @@ class FileHashes:
         return self._records.file_hash(file)
 
     def want(self, file: FileState) -> None:
-        """Compute it, unless it is known. Returns at once."""
+        """Compute it, unless it is known. Returns at once. A file without a folder is of another
+        computer.
+        """
+        if not Path(file.path).is_absolute():
+            return
         with self._lock:
             if self._closed.is_set() or file in self._waiting:
                 return

@@ -273,6 +273,21 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” was given up: reading it would take too much time or memory."),
         _("Save the part that you need as a file of its own, and attach that."),
     ),
+    FaultCode.NO_CONVERSATION: lambda: (
+        _("There is no conversation {number}."),
+        _("“desktop-llm chats list” shows which there are."),
+    ),
+    FaultCode.IMPORT_UNKNOWN: lambda: (
+        _("“{path}” holds no conversations that the program knows."),
+        _(
+            "Choose a JSON file of this program, an export of ChatGPT or Claude (.zip or "
+            "conversations.json), or a ShareGPT file."
+        ),
+    ),
+    FaultCode.EXPORT_FAILED: lambda: (
+        _("“{path}” could not be made ({reason})."),
+        _("Export fewer conversations at a time, or choose another form."),
+    ),
     FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
     FaultCode.BUG: lambda: (
         _("This is a bug of ours: {detail}"),

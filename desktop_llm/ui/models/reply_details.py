@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.details import Comparison, ReplyDetails
@@ -22,7 +23,9 @@ def facts_of(
     """Pairs of a name and a value; a hash that nobody knows yet says so."""
     facts = [(_("Model"), reply.model or _("unknown"))]
     if details is not None:
-        facts.append((_("File (SHA-256)"), file_hash or _("being computed …")))
+        here = Path(details.file.path).is_absolute()
+        waits = _("being computed …") if here else _("unknown")
+        facts.append((_("File (SHA-256)"), file_hash or waits))
         template = details.template_sha256 or _("the program's own")
         facts.append((_("Chat template (SHA-256)"), template))
         facts.append((_("Adapter"), details.adapter or _("none")))
