@@ -27,7 +27,9 @@ from desktop_llm.services.contexts import Contexts, Manner
 from desktop_llm.services.correction_files import CorrectionFiles
 from desktop_llm.services.digests import Digests
 from desktop_llm.services.documents import DocumentReader
+from desktop_llm.services.exports import Exports
 from desktop_llm.services.file_hashes import FileHashes
+from desktop_llm.services.imports import Imports
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
@@ -38,6 +40,7 @@ from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.corrections import Corrections
 from desktop_llm.storage.database import Database
+from desktop_llm.storage.exchange import Exchange
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.organiser import Organiser
 from desktop_llm.storage.presets import Presets
@@ -77,6 +80,8 @@ class ChatService:
         self.documents = DocumentReader()
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
+        exchange = Exchange(database)
+        self.exports, self.imports = Exports(exchange), Imports(exchange)
         self.correction_files = CorrectionFiles(store, self.tree, self.prompts)
         digests = Digests(self.attachments)
         self.records = Records(database)

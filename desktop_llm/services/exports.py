@@ -181,10 +181,10 @@ def _markdown_of(whole: WholeConversation, words: ExportWords) -> str:
 _STYLE = """
 body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; margin: 0; color: #1f2328; }
 main { max-width: 46rem; margin: 0 auto; padding: 2rem 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
-h2.who { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-.small { color: #5c6370; font-size: .85rem; margin: 0 0 .5rem; }
-.mine { background: #eef1f6; border-radius: 10px; padding: .75rem 1rem; white-space: pre-wrap; }
+h1 { font-size: 26px; margin: 24px 0 4px; }
+h2.who { font-size: 16px; margin: 24px 0 8px; }
+.small { color: #5c6370; font-size: 13px; margin: 0 0 8px; }
+.mine { background: #eef1f6; border-radius: 10px; padding: 12px 16px; white-space: pre-wrap; }
 pre { background: #f3f3ee; padding: .75rem 1rem; overflow: auto; }
 code { font-family: ui-monospace, monospace; }
 table { border-collapse: collapse; } td, th { border: 1px solid #c8ccd2; padding: .25rem .5rem; }

@@ -41,6 +41,8 @@ class Command(Enum):
     TAGS = Declared(noted("Tags of the conversation"), Group.CHAT, "tag", ("Ctrl+T",))
     NEW_FOLDER = Declared(noted("New folder"), Group.CHAT, "folder-plus", ("Ctrl+Shift+N",))
     DELETE = Declared(noted("Delete conversation"), Group.CHAT, "trash")
+    EXPORT = Declared(noted("Export conversations"), Group.CHAT, "export", ("Ctrl+Shift+X",))
+    IMPORT = Declared(noted("Import conversations"), Group.CHAT, "download-simple")
     RESTORE = Declared(
         noted("Restore what was deleted last"), Group.CHAT, "arrow-counter-clockwise",
         ("Ctrl+Shift+T",),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, QRect, QSize
+from PySide6.QtCore import QObject, QPoint, QRect, QSize, Signal
 
 from desktop_llm.core.conversations import Folder, Listed, tag_of
 from desktop_llm.core.errors import DesktopLlmError
@@ -30,6 +30,8 @@ NO_FOLDER, NEW_FOLDER = "none", "new"  # keys beside the numbers of folders
 
 
 class OrganiseCare(QObject):
+    export_wanted = Signal(list)  # numbers of conversations
+
     def __init__(
         self,
         sidebar: Sidebar,
@@ -55,6 +57,7 @@ class OrganiseCare(QObject):
         self.new_folder = sidebar.name_folder
         self.delete = lists.delete
         self.show_tag = sidebar.search_tag
+        self.export = lambda numbers: self.export_wanted.emit(list(numbers))
         sidebar.model.folder_wanted.connect(self._create_folder)
         sidebar.model.folder_rename_wanted.connect(self._rename_folder)
         sidebar.model.folded.connect(self._fold)

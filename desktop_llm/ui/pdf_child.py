@@ -23,7 +23,7 @@ from desktop_llm.ui.theme import CHINESE_FALLBACKS
 DOTS = 96  # an inch
 MARGIN = 18.0  # millimetres
 FOOT = 24  # dots below the text, for the number of the page
-TEXT_PIXELS = 13
+TEXT_PIXELS = 14
 
 
 class LonelyDocument(QTextDocument):

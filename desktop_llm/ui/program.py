@@ -27,6 +27,7 @@ from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.corrections_care import CorrectionsCare
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
+from desktop_llm.ui.exchange_care import ExchangeCare
 from desktop_llm.ui.formula_pictures import FormulaPictures
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
@@ -94,6 +95,7 @@ class Program(QObject):
         self.window.close_guard = lambda: True
         self.window.close()
         self._data_care.cancel()
+        self._exchange_care.cancel()
         if self.services is not None:
             self.services.stop()  # also what the work below waits for
         self._formulas.close()  # the work below may wait for one of them
@@ -276,6 +278,7 @@ class Program(QObject):
         self._bin_care = BinCare(
             workspace, bridge, lambda: None if self.services is None else self.services.chat
         )
+        self._exchange_care = ExchangeCare(workspace, bridge)
         self._corrections_care = CorrectionsCare(
             workspace, bridge, lambda: None if self.services is None else self.services.chat
         )
@@ -312,6 +315,8 @@ class Program(QObject):
             (Command.CHINESE, "language", Language.CHINESE),
         ):
             handle(command, partial(self.change, name, value))
+        handle(Command.EXPORT, lambda: self._exchange_care.export())
+        handle(Command.IMPORT, self._exchange_care.choose_files)
         handle(Command.PRIVATE, self._private_care.begin)
         handle(Command.MODELS_FOLDER, self._open_models_folder)
         handle(Command.DIAGNOSTICS, self._data_care.save_diagnostics)
@@ -377,6 +382,8 @@ class Program(QObject):
         page.move_wanted.connect(self._data_care.choose_folder)
         page.diagnostics_wanted.connect(self._data_care.save_diagnostics)
         page.backups_wanted.connect(lambda: self.workspace.show_page(Page.BACKUPS))
+        page.export_wanted.connect(lambda: self._exchange_care.export())
+        page.import_wanted.connect(self._exchange_care.choose_files)
         page.bin_wanted.connect(lambda: self.workspace.show_page(Page.BIN))
         return page
 

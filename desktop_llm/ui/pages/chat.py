@@ -6,7 +6,7 @@ What a person does becomes a call of the chat service, off the window's thread.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, Qt, QTimer
+from PySide6.QtCore import QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
@@ -60,6 +60,8 @@ NARROW = 900  # pixels of the page under which the list folds away
 
 
 class ChatPage(QSplitter):
+    export_wanted = Signal(list)  # numbers of conversations; none: what is shown
+
     def __init__(
         self,
         bridge: Bridge,
@@ -91,6 +93,7 @@ class ChatPage(QSplitter):
             self.sidebar, bridge, toasts, lambda: self._chat, lambda: self.conversation
         )
         self.organise = OrganiseCare(self.sidebar, self.list, bridge, toasts, lambda: self._chat)
+        self.organise.export_wanted.connect(self.export_wanted)
         ListMenus(self.sidebar, self.organise)
         self.side = SidePanel(icon("x"), _("Close"), self)
         self.side.after = self.composer

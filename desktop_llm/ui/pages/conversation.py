@@ -236,6 +236,7 @@ class ConversationView(QFrame):
             (Command.RENAME, Command.FORK),
             (Command.BRANCHES, Command.CONTEXT, Command.PARAMETERS, Command.REPLY),
             (Command.COPY_REPLY, Command.RETRY, Command.GO_ON),
+            (Command.EXPORT,),
             (Command.DELETE,),
         )
         for group in groups:

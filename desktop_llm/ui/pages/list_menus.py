@@ -32,6 +32,8 @@ class ListDeeds(Protocol):
 
     def delete(self, numbers: Sequence[int]) -> None: ...
 
+    def export(self, numbers: Sequence[int]) -> None: ...
+
     def new_folder(self, numbers: Sequence[int]) -> None: ...
 
     def rename_folder(self, folder: int) -> None: ...
@@ -77,6 +79,7 @@ class ListMenus(QObject):
         for tag in tags[:MOST_TAGS]:
             words = plain_caption(_("Show all with #{tag}").format(tag=tag))
             menu.addAction(icon("magnifying-glass"), words, partial(deeds.show_tag, tag))
+        menu.addAction(icon("export"), _("Export …"), lambda: deeds.export(numbers))
         menu.addSeparator()
         menu.addAction(icon("trash"), _("Delete"), lambda: deeds.delete(numbers))
 

@@ -35,6 +35,8 @@ class SettingsPage(QScrollArea):
     move_wanted = Signal()
     backups_wanted = Signal()
     bin_wanted = Signal()
+    export_wanted = Signal()
+    import_wanted = Signal()
     diagnostics_wanted = Signal()
 
     def __init__(
@@ -174,6 +176,21 @@ class SettingsPage(QScrollArea):
         row.addWidget(show)
         row.addWidget(move)
         self._add_plain(Field(_("Data folder"), str(data), buttons))
+        exchange = QWidget()
+        row = QHBoxLayout(exchange)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        for words, name, signal in (
+            (_("Import …"), _("Import conversations"), self.import_wanted),
+            (_("Export …"), _("Export conversations"), self.export_wanted),
+        ):
+            button = QPushButton(words, exchange)
+            button.setAccessibleName(name)
+            button.clicked.connect(signal)
+            row.addWidget(button)
+        about = _("As JSON that loses nothing, Markdown, HTML or PDF. Exports of ChatGPT and "
+                  "Claude are read too, and ShareGPT.")  # fmt: skip
+        self._add_plain(Field(_("Conversations in files"), about, exchange))
         backups = QPushButton(_("Backups …"))
         backups.clicked.connect(self.backups_wanted)
         about = _("A copy of all conversations is made every day; seven are kept.")
