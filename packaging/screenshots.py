@@ -13,14 +13,41 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-SCENES = ("welcome", "new", "chat", "settings", "palette", "backups")
+SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide")
 QUESTIONS = (  # in the one language the starter model knows
     "Why is the sky blue? Answer in two sentences.",
     "Write a Python function that adds two numbers, in a code block.",
 )
+DOCUMENT = (
+    """# Minutes of 3 March
+
+The unicorn was seen again, at the old harbour of Zanzibar.
+
+"""
+    + "The sea was wide and calm, and the crew spoke of the weather. " * 300
+)
+THOUGHTFUL = """<think>A table and a formula are wanted.</think>
+The **scattering** of light follows $I \\propto \\lambda^{-4}$, as Lord Rayleigh showed.[^1]
+
+| Colour | Wavelength | Scattered |
+|---|---:|:---:|
+| red | 700 nm | little |
+| blue | 450 nm | much |
+
+- [x] read the chapter
+- [ ] solve the exercise
+
+```python
+def intensity(wavelength: float) -> float:
+    return (550 / wavelength) ** 4
+```
+
+[^1]: In 1871.
+"""
 LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh_CN"), ("dark", "zh_CN")]
 REPLY_SECONDS = 240
 
@@ -89,6 +116,8 @@ class Camera:
                     self._wait(lambda ended=ended: ended)
                 self._wait(lambda: "MB" in workspace.status.text())
                 self._shoot(window, "chat", scenes)
+            if "guide" in scenes:
+                self._take_guide(program, Path(folder))
             workspace.show_page(Page.SETTINGS)
             self._shoot(window, "settings", scenes)
             workspace.show_page(Page.BACKUPS)
@@ -104,6 +133,86 @@ class Camera:
                 picker.close()
             program.close()
 
+    def _take_guide(self, program: Any, folder: Path) -> None:
+        """What the guide to the chat shows, in the order it tells of it."""
+        from desktop_llm.core.corrections import Rating
+        from desktop_llm.core.messages import Role
+        from desktop_llm.core.presets import Parameters, Preset
+        from desktop_llm.ui.actions import Command
+        from desktop_llm.ui.workspace import Page
+
+        window, workspace, page = program.window, program.workspace, program.workspace.chat
+        chat = program.services.chat
+
+        def shoot(scene: str) -> None:
+            self._settle(16)
+            self._save(window.grab(), scene)
+
+        rich = chat._store.create("Waves and light", "smollm2-135m-instruct").id
+        asked = chat._store.add(rich, Role.USER, "Explain scattering of light.", parent=None)
+        reply = chat._store.add(
+            rich, Role.ASSISTANT, THOUGHTFUL, parent=asked.id, model="smollm2-135m-instruct"
+        )
+        shorter = chat.edit_reply(reply, "Blue light is scattered *more* than red light.")
+        chat.tree.show_version(reply.id)
+        work = chat.organiser.create_folder("Physics", [rich])
+        chat.organiser.tag([rich], add=["light", "exam"])
+        chat.corrections.use([shorter.id], True)
+        for name, heat in (("Sober", 0.2), ("Lively", 1.2)):
+            values = Parameters(temperature=heat, max_tokens=60)
+            chat.presets.save_preset(Preset(name=name, parameters=values))
+        page.list.refresh()
+        page.open(rich)
+        self._wait(lambda: page.conversation == rich and not page.shown.opening and work)
+        for key, scene in (("branches", "branches"), ("context", "context"),
+                           ("parameters", "parameters"), ("prompts", "prompts")):  # fmt: skip
+            page.side.open(key)
+            self._settle(16)
+            shoot(scene)
+        page.side.close_panel()
+        shoot("rich")
+        path = folder / "minutes.md"
+        path.write_text(DOCUMENT, encoding="utf-8")
+        page.new_conversation()
+        page.composer.set_text("Where was the unicorn seen?")
+        page.attachments.attach_files([str(path)])
+        self._wait(lambda: page.composer.attachments.chips and not page.attachments.reading)
+        self._wait(lambda: any(digit in page.composer.gauge.text() for digit in "123456789"))
+        shoot("attachments")
+        self._answer(page, lambda: page.composer.button.click())
+        page.side.open("reply")
+        self._settle(16)
+        shoot("reply")
+        page.side.close_panel()
+        page.compare.set_up()
+        self._wait(lambda: page.compare.asks)
+        for (_model, box), name in zip(page.view.setup._boxes, ("Sober", "Lively"), strict=True):
+            box.setCurrentIndex(box.findText(name))
+        page.composer.set_text("Give me three ideas for a rainy weekend.")
+        page.composer.button.click()
+        self._wait(lambda: len(getattr(page.compare._running, "replies", ())) == 2)
+        shoot("compare")
+        page.compare.choose(0)
+        self._wait(lambda: page.compare._running is None)
+        page.branches.rate(page.shown.branch[-1].id, Rating.GOOD)
+        self._settle()
+        workspace.toasts.clear()
+        workspace.commands[Command.CORRECTIONS].trigger()
+        shoot("corrections")
+        workspace.show_page(Page.CHAT)
+        workspace.commands[Command.PRIVATE].trigger()
+        self._wait(lambda: page.private and page.ready)
+        shoot("private")
+        page.view.private_left.emit()
+        self._wait(lambda: not page.private and page.ready)
+
+    def _answer(self, page: Any, ask: Callable[[], object]) -> None:
+        ended: list[object] = []
+        page.shown.answered.connect(ended.append)
+        ask()
+        self._wait(lambda: ended)
+        page.shown.answered.disconnect(ended.append)
+
     def _shoot(self, window: object, scene: str, scenes: list[str]) -> None:
         if scene in scenes:
             self._settle()
@@ -115,13 +224,13 @@ class Camera:
             raise OSError(f"{path} cannot be written")
         print(path)
 
-    def _settle(self) -> None:
+    def _settle(self, count: int = 6) -> None:
         """Let what was begun be drawn."""
         ticks: list[None] = []
 
         def enough() -> bool:
             ticks.append(None)
-            return len(ticks) > 6
+            return len(ticks) > count
 
         self._wait(enough)
 

@@ -33,7 +33,7 @@ _SPECIAL = re.compile(r"[*_`~$^\[\]<>&\\\t\r\f\v\x00]")  # may begin or end a st
 _DELIMITERS = "*_`~$\\"  # what they mean depends on the character after them
 _LETTER = re.compile(r"[^\W\d_]")
 _FORMULA = re.compile(r"^\s*(?:[->*+\d.)]\s*)*(?:\$\$|\\\[)", re.MULTILINE)
-_BOX = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\[[ xX]?\]?$")  # of a task, whose words come yet
+_BOX = re.compile(r"^\s*(?:(?:[-*+]|\d+[.)])\s+)+\[[ xX]?\]?$")  # of a task, whose words come yet
 _FENCE = re.compile(r"(```+|~~~+)[^`~\n]*\n")
 
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from desktop_llm.rendering.markdown import (
@@ -127,6 +127,7 @@ PIECES = [
 
 
 @settings(max_examples=600, deadline=None)
+@example(["- ", "- ", "[x] ", "word"])
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
 def test_at_every_moment_the_stream_shows_what_a_parse_would(pieces):
     parser, frozen, text = StreamingParser(), (), ""
