@@ -284,7 +284,7 @@ def test_the_menu_of_a_folder(qtbot, program, page, kept):
 def test_the_menu_of_a_conversation(qtbot, page, kept):
     menu, found = menu_of(page, row(page, kept.c))
     assert list(found) == ["Rename", "Pin", "Move to folder", "Tags …", "Show all with #code",
-                           "Show all with #urgent", "Delete"]  # fmt: skip
+                           "Show all with #urgent", "Export …", "Delete"]  # fmt: skip
     folders = entries(found["Move to folder"].menu())
     assert list(folders) == ["Work", "Home", "No folder", "New folder …"]
     assert [text for text, action in folders.items() if action.isChecked()] == ["Work"]

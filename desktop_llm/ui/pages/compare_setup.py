@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -18,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from desktop_llm.core.presets import Preset
 from desktop_llm.ui.icons import icon
+from desktop_llm.ui.widgets.passing_card import PassingCard
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.words import _
 
@@ -34,15 +33,13 @@ class Side:
         return self.model if self.preset is None else f"{self.model} · {self.preset.name}"
 
 
-class CompareSetup(QFrame):
+class CompareSetup(PassingCard):
     """Esc and the cross leave it."""
 
     toggled = Signal()  # it is shown, or no longer
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("card")
-        self.after: QWidget | None = None  # gets the focus when this goes with it
+        super().__init__("card", parent)
         self._presets: Sequence[Preset] = ()
         title = plain_label(_("Two replies to the next question"), self)
         title.setProperty("strong", True)
@@ -78,7 +75,6 @@ class CompareSetup(QFrame):
         rows.addLayout(head)
         rows.addLayout(grid)
         rows.addWidget(self._about)
-        self.hide()
 
     def _box(self) -> QComboBox:
         box = QComboBox(self)
@@ -121,16 +117,6 @@ class CompareSetup(QFrame):
             model.setCurrentText(preset.model)
 
     def dismiss(self) -> None:
-        if self.isHidden():
-            return
-        focus = self.window().focusWidget()
-        if self.after is not None and focus is not None and self.isAncestorOf(focus):
-            self.after.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.hide()
-        self.toggled.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.dismiss()
-        else:
-            super().keyPressEvent(event)
+        if not self.isHidden():
+            super().dismiss()
+            self.toggled.emit()

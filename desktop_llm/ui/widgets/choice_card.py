@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop_llm.ui.widgets.announce import announce
+from desktop_llm.ui.widgets.passing_card import PassingCard
 from desktop_llm.ui.widgets.plain_text import plain_caption, plain_label
 
 
@@ -18,13 +19,11 @@ class Answer:
     call: Callable[[], object]
 
 
-class ChoiceCard(QFrame):
+class ChoiceCard(PassingCard):
     """Esc chooses none."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.after: QWidget | None = None  # gets the focus when this goes with it
-        self.setObjectName("choices")
+        super().__init__("choices", parent)
         self._words = plain_label(parent=self)
         self._words.setProperty("strong", True)
         self._about = plain_label(parent=self)
@@ -44,7 +43,6 @@ class ChoiceCard(QFrame):
         rows.addSpacing(4)
         rows.addLayout(self._answers)
         rows.addWidget(self._note)
-        self.hide()
 
     def ask(self, words: str, about: str, answers: Sequence[Answer], note: str = "") -> None:
         """The first answer has the focus."""
@@ -74,22 +72,12 @@ class ChoiceCard(QFrame):
     def text(self) -> str:
         return self._words.text() if not self.isHidden() else ""
 
-    def dismiss(self) -> None:
-        if self.isHidden():
-            return
-        focus = self.window().focusWidget()
-        if self.after is not None and focus is not None and self.isAncestorOf(focus):
-            self.after.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.hide()
-
     def _choose(self, answer: Answer) -> None:
         self.dismiss()
         answer.call()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.dismiss()
-        elif event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.focusNextPrevChild(event.key() == Qt.Key.Key_Down)
         else:
             super().keyPressEvent(event)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -15,14 +14,13 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_llm.ui.widgets.announce import announce
+from desktop_llm.ui.widgets.passing_card import PassingCard
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 
-class InlineFault(QFrame):
+class InlineFault(PassingCard):
     def __init__(self, warning: QIcon, close: QIcon, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.after: QWidget | None = None  # gets the focus when this goes with it
-        self.setObjectName("fault")
+        super().__init__("fault", parent)
         self._what = _label()
         self._what.setProperty("strong", True)
         self._next = _label()
@@ -45,7 +43,6 @@ class InlineFault(QFrame):
         layout.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(text, 1)
         layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
-        self.hide()
 
     def set_words(self, close: str) -> None:
         self._close.setAccessibleName(close)
@@ -76,14 +73,6 @@ class InlineFault(QFrame):
 
     def text(self) -> str:
         return f"{self._what.text()} {self._next.text()}".strip() if not self.isHidden() else ""
-
-    def dismiss(self) -> None:
-        if self.isHidden():
-            return
-        focus = self.window().focusWidget()
-        if self.after is not None and focus is not None and self.isAncestorOf(focus):
-            self.after.setFocus()
-        self.hide()
 
     def _clear_buttons(self) -> None:
         while (item := self._buttons.takeAt(0)) is not None:

@@ -3,20 +3,18 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from desktop_llm.ui.widgets.announce import announce
+from desktop_llm.ui.widgets.passing_card import PassingCard
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 
-class InlineQuestion(QFrame):
+class InlineQuestion(PassingCard):
     """Esc says no, and so does the button that has the focus at first."""
 
     def __init__(self, yes: str, no: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.after: QWidget | None = None  # gets the focus when this goes with it
-        self.setObjectName("question")
+        super().__init__("question", parent)
         self._call: Callable[[], object] = lambda: None
         self._words = plain_label(parent=self)
         self._words.setProperty("strong", True)
@@ -40,7 +38,6 @@ class InlineQuestion(QFrame):
         for button in (self.no_button, self.yes_button):
             button.setAutoDefault(True)  # Enter presses it too
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
-        self.hide()
 
     def ask(self, words: str, about: str, call: Callable[[], object]) -> None:
         self._words.setText(words)
@@ -55,20 +52,6 @@ class InlineQuestion(QFrame):
     def text(self) -> str:
         return self._words.text() if not self.isHidden() else ""
 
-    def dismiss(self) -> None:
-        if self.isHidden():
-            return
-        focus = self.window().focusWidget()
-        if self.after is not None and focus is not None and self.isAncestorOf(focus):
-            self.after.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.hide()
-
     def _yes(self) -> None:
         self.dismiss()
         self._call()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.dismiss()
-        else:
-            super().keyPressEvent(event)
