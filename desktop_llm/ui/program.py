@@ -24,6 +24,7 @@ from desktop_llm.ui import theme
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.bin_care import BinCare
 from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.collector import Collector
 from desktop_llm.ui.corrections_care import CorrectionsCare
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
@@ -62,6 +63,7 @@ class Program(QObject):
     ) -> None:
         """`window`: one that is shown already."""
         super().__init__()
+        self._collector = Collector(self)
         self._application = application
         self._folders = folders
         self._settings = settings
@@ -108,6 +110,7 @@ class Program(QObject):
                 self.drafts.write()
             services.database.close()
         self.window.deleteLater()
+        self._collector.close()
 
     # --- services ------------------------------------------------------------------------------
 
@@ -303,6 +306,7 @@ class Program(QObject):
         workspace.chat.ways_out = self._ways_out
         self._declare(workspace)
         self.window.setCentralWidget(workspace)
+        self._collector.window_made()
         return workspace
 
     def _declare(self, workspace: Workspace) -> None:
