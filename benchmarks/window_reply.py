@@ -53,6 +53,7 @@ def main() -> None:
             _parameters: Parameters,
             conversation: str = "",
             continues: bool = False,
+            scores: bool = False,
         ) -> GenerationRequest:
             sampling = Sampling(
                 temperature=0.7 if options.long else 0,
@@ -66,6 +67,7 @@ def main() -> None:
                 max_tokens=options.tokens,
                 continues=continues,
                 conversation=conversation,
+                scores=scores,
             )
 
         chat.prompts.request = request  # type: ignore[method-assign]

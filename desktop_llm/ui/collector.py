@@ -1,9 +1,9 @@
 """Python's cyclic garbage, collected on the window's thread alone.
 
 Python collects on whichever thread makes the next object. What it frees may belong to Qt, and that
-disconnects signals: under a lock of Qt's, within which the interpreter's lock is asked for. Where the
-window's thread holds the one and waits for the other, both wait for ever. So Python is told not to
-collect by itself, and a timer of the window's thread does it, by Python's own thresholds.
+disconnects signals: under a lock of Qt's, within which the interpreter's lock is asked for. Where
+the window's thread holds the one and waits for the other, both wait for ever. So Python is told not
+to collect by itself, and a timer of the window's thread does it, by Python's own thresholds.
 """
 
 import gc
