@@ -49,6 +49,7 @@ def intensity(wavelength: float) -> float:
 [^1]: In 1871.
 """
 LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh_CN"), ("dark", "zh_CN")]
+GUIDE_LOOKS = [("light", "en"), ("dark", "zh_CN")]
 REPLY_SECONDS = 240
 
 
@@ -116,7 +117,7 @@ class Camera:
                     self._wait(lambda ended=ended: ended)
                 self._wait(lambda: "MB" in workspace.status.text())
                 self._shoot(window, "chat", scenes)
-            if "guide" in scenes:
+            if "guide" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
                 self._take_guide(program, Path(folder))
             workspace.show_page(Page.SETTINGS)
             self._shoot(window, "settings", scenes)

@@ -97,18 +97,18 @@ class Bridge(QObject):
         """
         timer = QTimer(self)
         timer.setSingleShot(True)
-        timer.setInterval(SOONEST)
 
         ended = False
         spent = time.thread_time()  # by the window's thread, when this was looked at last
+        due = time.monotonic()  # before that it is not looked at again
 
         def drain() -> None:
-            nonlocal ended, spent
+            nonlocal ended, spent, due
             if ended:
                 return
             done, before = task.done, spent
             spent = time.thread_time()
-            timer.setInterval(pause_after(spent - before))  # with what was drawn since
+            due = time.monotonic() + pause_after(spent - before) / 1000  # with what was drawn since
             for event in task.take_events():
                 on_event(event)
             if not done:
@@ -123,8 +123,8 @@ class Bridge(QObject):
                 on_success(result)
 
         def wake() -> None:
-            if not ended:
-                timer.start()
+            if not ended:  # what comes after a while of nothing is shown at once
+                timer.start(max(0, round(1000 * (due - time.monotonic()))))
 
         timer.timeout.connect(drain)
         task.set_wake(lambda: self.post(wake))

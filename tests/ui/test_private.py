@@ -137,3 +137,15 @@ def test_the_next_start_shows_nothing_of_it(qtbot, make_program, filled):
     page = shown(qtbot, make_program())
     assert page.conversation == filled[2]
     assert not page.private
+
+
+def test_leaving_stops_what_is_being_written(qtbot, program):
+    page = begin(qtbot, program)
+    press(page, "Tell me a very long story about a whale.")
+    qtbot.waitUntil(lambda: page.shown.live is not None and page.shown.live.begun, timeout=REPLY)
+    leave(qtbot, program)
+    qtbot.waitUntil(lambda: not len(program.replies), timeout=REPLY)
+    assert program.services.private.chat is None
+    settle(program)
+    assert page.view.fault.isHidden()
+    assert page.sidebar.model.rowCount() == 0
