@@ -1,6 +1,5 @@
 """What a reply was made with, as far as it takes to make it again."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -42,6 +41,8 @@ class ReplyDetails:
 
 def sha256_of(messages: Sequence[Message]) -> str:
     """Of what is said to a model, whoever says it."""
+    import hashlib  # with a library of 3 MB, which the window does without until it is needed
+
     said = json.dumps([[message.role.value, message.text] for message in messages])
     return hashlib.sha256(said.encode()).hexdigest()
 

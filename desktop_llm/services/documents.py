@@ -8,7 +8,6 @@ from typing import Never
 from desktop_llm.core.documents import Document
 from desktop_llm.core.errors import DesktopLlmError, FaultCode, ProgramFault
 from desktop_llm.core.tasks import Task
-from desktop_llm.ingest.reader import CancelledError, read_document
 
 ReadTask = Task[Never, Document | None]  # None: it was cancelled
 
@@ -41,6 +40,8 @@ class DocumentReader:
         self._pool.shutdown()
 
     def _read(self, path: Path, task: ReadTask, cancelled: threading.Event) -> None:
+        from desktop_llm.ingest.reader import CancelledError, read_document  # not for the window
+
         try:
             if cancelled.is_set():
                 raise CancelledError

@@ -1,6 +1,5 @@
 """Hashes of model files, computed while nothing else is asked for: gigabytes take their time."""
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable
@@ -81,6 +80,8 @@ class FileHashes:
                 self._waiting.remove(file)
 
     def _hash(self, file: FileState) -> None:
+        import hashlib  # see `core.details`
+
         path, digest = Path(file.path), hashlib.sha256()
         self._closed.wait(self._quiet)
         with path.open("rb") as opened:

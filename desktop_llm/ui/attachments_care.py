@@ -5,7 +5,6 @@ What is attached is stored with the draft as soon as it is read, so that it is t
 restart.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -151,6 +150,8 @@ class AttachmentsCare(QObject):
 
     def _attach_text(self, text: str) -> None:
         """One that was pasted and is long."""
+        import hashlib  # see `core.details`
+
         content = text.encode()
         document = Document(
             name=_("Pasted text"),

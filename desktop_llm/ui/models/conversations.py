@@ -5,7 +5,7 @@ at once.
 """
 
 import json
-import secrets
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ class ConversationsModel(KeyedRows):
         self._for_new_folder: list[int] | None = None  # conversations; None: none is being named
         self.named_folder = ""  # the new one's name, until it is listed
         self._shown: int | None = None
-        self._own = secrets.token_hex(8)  # what is dragged here from another list is no concern
+        self._own = os.urandom(8).hex()  # what is dragged here from another list is no concern
 
     def show(self, listing: Listing, now: float | None = None) -> None:
         limits = day_limits(time.time() if now is None else now)
