@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words import counted
 from desktop_llm.words.exchange import export_words, problem_words
 from desktop_llm.words.faults import word_fault
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -74,19 +77,21 @@ def run_list(options: argparse.Namespace) -> int:
         return 0
     for row in listing.conversations:
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.changed))
-        print(f"{row.id}\t{changed}\t{' '.join(row.title.split())}")
+        print(f"{row.id}\t{changed}\t{_line(row.title)}")
     return 0
 
 
 def run_show(options: argparse.Namespace) -> int:
     with _database(options) as database, _known():
         exchange = Exchange(database)
+        exchange.require([options.id])  # of any size: a larger number than the database can hold
         if options.json:
             whole = exchange.read(options.id)
             print(json.dumps({"id": options.id, **to_values(whole)}, ensure_ascii=False))
         else:
             pieces = Exports(exchange).pieces([options.id], FileForm.MARKDOWN, export_words())
-            sys.stdout.writelines(pieces)
+            tame = sys.stdout.isatty()
+            sys.stdout.writelines(_tame(piece) if tame else piece for piece in pieces)
     return 0
 
 
@@ -97,7 +102,7 @@ def run_search(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(hit) for hit in hits], ensure_ascii=False))
         return 0
     for hit in hits:
-        title, excerpt = (" ".join(text.split()) for text in (hit.title, hit.excerpt))
+        title, excerpt = _line(hit.title), _line(hit.excerpt)
         print(f"{hit.conversation}\t{title}\t{excerpt if hit.message is not None else ''}".rstrip())
     return 0
 
@@ -115,7 +120,7 @@ def run_import(options: argparse.Namespace) -> int:
                 continue
             report.append({"file": str(path)} | asdict(imported))
             for problem in imported.problems:
-                print(f"desktop-llm: {path.name}: {problem_words(problem)}", file=sys.stderr)
+                print(f"desktop-llm: {path.name}: {_line(problem_words(problem))}", file=sys.stderr)
             if not options.json:
                 words = counted(
                     "{number} conversation is imported",
@@ -151,6 +156,15 @@ def run_export(options: argparse.Namespace) -> int:
     )
     print(f"{done}: {options.out}", file=sys.stderr)
     return 0
+
+
+def _line(text: str) -> str:
+    return _tame(" ".join(text.split()))
+
+
+def _tame(text: str) -> str:
+    """Without the characters by which a text would command the terminal."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 @contextmanager

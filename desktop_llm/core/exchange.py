@@ -393,7 +393,7 @@ def _message(values: object, reader: Reader, now: float) -> WholeMessage | None:
     if not isinstance(values, Mapping):
         return None
     role = values.get("role")
-    if role not in {each.value for each in Role}:
+    if not isinstance(role, str) or role not in {each.value for each in Role}:
         return None
     state = reader.one_of(MessageState, values.get("state"), MessageState.COMPLETE)
     details, file_sha256 = _details(values.get("details"), reader)
@@ -453,6 +453,8 @@ def _details(values: object, reader: Reader) -> tuple[ReplyDetails | None, str]:
             "modified": reader.whole(file.get("modified"), 2**62),
         }
         details = details_from_values({**values, "file": named})
+        for each in ("template_sha256", "adapter", "prompt_sha256", "program", "runtime"):
+            details = _replaced(details, **{each: reader.name(getattr(details, each))})
     except ValueError:
         reader.note(ProblemKind.VALUE_IGNORED)
         return None, ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,14 @@ from pathlib import Path
 
 from desktop_llm import __version__
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.exchange import FORMAT, VERSION, WholeConversation, WholeMessage, to_values
+from desktop_llm.core.exchange import (
+    FORMAT,
+    VERSION,
+    WholeAttachment,
+    WholeConversation,
+    WholeMessage,
+    to_values,
+)
 from desktop_llm.core.messages import Role, split_thought
 from desktop_llm.rendering.html import to_html
 from desktop_llm.rendering.portions import parse_to_show
@@ -79,8 +87,6 @@ class Exports:
                     with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                         for piece in self.pieces(chosen, form, words, progress, go_on):
                             file.write(piece)
-                        file.flush()
-                        os.fsync(file.fileno())
         except OSError as error:
             if error.errno in FULL:
                 raise EnvironmentFault(FaultCode.DISK_FULL, path=str(path.parent)) from error
@@ -121,18 +127,20 @@ class _new_file:  # noqa: N801  # used as a function
         self._path = path
 
     def __enter__(self) -> tuple[int, Path]:
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name[:80]}.")
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name[:20]}.")
         self._temporary = Path(name)
         return handle, self._temporary
 
     def __exit__(self, kind: object, _error: object, _trace: object) -> None:
-        if kind is not None:
+        try:
+            if kind is None:
+                self._temporary.chmod(0o600)
+                sync(self._temporary)
+                self._temporary.replace(self._path)
+                sync(self._path.parent)
+        finally:
             with suppress(OSError):
                 self._temporary.unlink(missing_ok=True)
-            return
-        self._temporary.chmod(0o600)
-        self._temporary.replace(self._path)
-        sync(self._path.parent)
 
 
 def shown(whole: WholeConversation) -> list[WholeMessage]:
@@ -161,18 +169,21 @@ def _json_of(whole: WholeConversation, _words: ExportWords) -> str:
 
 # --- Markdown -------------------------------------------------------------------------------------
 
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+
 
 def _markdown_of(whole: WholeConversation, words: ExportWords) -> str:
     lines = [f"# {_one_line(whole.title) or words.untitled}", "", f"*{_day(whole.created)}*", ""]
     for message in shown(whole):
-        lines += [f"## {_speaker(message, words)}", ""]
-        lines += [f"> {words.attached.format(name=each.name)}" for each in message.attachments]
+        lines += [f"## {_speaker(message, words)}", "", f"*{_day(message.created)}*", ""]
+        lines += [f"> {_named(each, words)}" for each in message.attachments]
         lines += [""] if message.attachments else []
         thought, _ended, answer = _said(message)
         if thought:
-            lines += [f"<details><summary>{words.thought}</summary>", "", thought, "", "</details>"]
+            lines += [f"<details><summary>{words.thought}</summary>", "", _closed(thought), ""]
+            lines.append("</details>")
             lines.append("")
-        lines += [answer.strip("\n"), ""]
+        lines += [_closed(answer.strip("\n")), ""]
     return "\n".join(lines)
 
 
@@ -182,13 +193,13 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", sans-serif; margin: 0; color: #1f2328; }
 main { max-width: 46rem; margin: 0 auto; padding: 2rem 1.5rem; }
 h1 { font-size: 26px; margin: 24px 0 4px; }
-h2.who { font-size: 16px; margin: 24px 0 8px; }
+h2.who { font-size: 16px; margin: 24px 0 0; }
 .small { color: #5c6370; font-size: 13px; margin: 0 0 8px; }
 .mine { background: #eef1f6; border-radius: 10px; padding: 12px 16px; white-space: pre-wrap; }
 pre { background: #f3f3ee; padding: .75rem 1rem; overflow: auto; }
-code { font-family: ui-monospace, monospace; }
-table { border-collapse: collapse; } td, th { border: 1px solid #c8ccd2; padding: .25rem .5rem; }
-blockquote { border-left: 3px solid #c8ccd2; margin-left: 0; padding-left: 1rem; }
+pre, code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+table { border-collapse: collapse; } td, th { border: 1px solid #c8ccd2; padding: 4px 8px; }
+blockquote { border-left: 3px solid #c8ccd2; margin-left: 16px; padding-left: 16px; }
 @media (prefers-color-scheme: dark) {
   body { background: #1e1f22; color: #e3e4e8; } .mine { background: #2a2c33; }
   pre { background: #26272b; } .small { color: #a0a4ad; } a { color: #8ab4ff; }
@@ -211,9 +222,9 @@ def _html_of(whole: WholeConversation, words: ExportWords) -> str:
     parts = [f'<h1>{title}</h1>\n<p class="small">{_day(whole.created)}</p>']
     for message in shown(whole):
         parts.append(f'<h2 class="who">{escape(_speaker(message, words))}</h2>')
+        parts.append(f'<p class="small">{_day(message.created)}</p>')
         parts += [
-            f'<p class="small">{escape(words.attached.format(name=each.name))}</p>'
-            for each in message.attachments
+            f'<p class="small">{escape(_named(each, words))}</p>' for each in message.attachments
         ]
         if message.role is Role.ASSISTANT:
             html = to_html(parse_to_show(message.text))
@@ -227,6 +238,25 @@ def _said(message: WholeMessage) -> tuple[str | None, bool, str]:
     if message.role is not Role.ASSISTANT:
         return None, False, message.text
     return split_thought(message.text)
+
+
+def _named(attachment: WholeAttachment, words: ExportWords) -> str:
+    return words.attached.format(name=_one_line(attachment.name))
+
+
+def _closed(text: str) -> str:
+    """Without code that goes on to the end of the file: a reply may have been stopped in it."""
+    opened = ""
+    for line in text.split("\n"):
+        found = _FENCE.match(line)
+        if found is None:
+            continue
+        mark, more = found.groups()
+        if not opened and not (mark[0] == "`" and "`" in more):
+            opened = mark
+        elif opened and mark.startswith(opened) and not more.strip():
+            opened = ""
+    return f"{text}\n{opened}" if opened else text
 
 
 def _speaker(message: WholeMessage, words: ExportWords) -> str:

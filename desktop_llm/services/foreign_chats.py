@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from desktop_llm.core.conversations import Titled
 from desktop_llm.core.documents import DocumentKind
 from desktop_llm.core.exchange import (
+    LATEST,
     MOST_MESSAGES,
     ProblemKind,
     Reader,
@@ -25,6 +26,7 @@ _SHAREGPT_ROLES = {
     "model": Role.ASSISTANT, "system": Role.SYSTEM,
 }  # fmt: skip
 _CHATGPT_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
+_CLAUDE_ROOT = "00000000-0000-4000-8000-000000000000"  # the parent of those that begin one
 _CHATGPT_TEXTS = ("text", "multimodal_text", "code")
 
 
@@ -129,18 +131,19 @@ def _chatgpt_text(content: Mapping[str, Any]) -> tuple[str, bool]:
 
 def from_claude(values: Mapping[str, Any], reader: Reader, now: float) -> WholeConversation:
     read: list[WholeMessage | None] = []
-    places: dict[str, int] = {}
+    places: dict[str, int | None] = {_CLAUDE_ROOT: None}
     for each in values["chat_messages"][:MOST_MESSAGES]:
         message = _claude_message(each, reader, now)
-        if message is None:
+        if not isinstance(each, Mapping):
             reader.note(ProblemKind.PART_SKIPPED)
             continue
-        above = places.get(str(each.get("parent_message_uuid")))
-        named = isinstance(each.get("parent_message_uuid"), str) and bool(places)
-        parent = above if named and above is not None else (len(read) or None)
-        read.append(replace(message, parent=parent))
-        if isinstance(each.get("uuid"), str):
-            places[each["uuid"]] = len(read)
+        parent = places.get(str(each.get("parent_message_uuid")), len(read) or None)
+        if message is None:
+            reader.note(ProblemKind.PART_SKIPPED)
+        else:
+            read.append(replace(message, parent=parent))
+        if isinstance(each.get("uuid"), str):  # what follows something skipped hangs above it
+            places[each["uuid"]] = parent if message is None else len(read)
     messages, _moved = sound_tree(read, reader)
     title = reader.name(values.get("name"))
     created = _time(values.get("created_at"), now)
@@ -196,7 +199,7 @@ def _time(value: object, otherwise: float) -> float:
     if isinstance(value, str):
         with suppress(ValueError, OverflowError):
             found = datetime.fromisoformat(value[:40].replace("Z", "+00:00")).timestamp()
-            return max(0.0, found)
+            return min(max(0.0, found), LATEST)
     return otherwise
 
 

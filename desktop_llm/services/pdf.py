@@ -59,7 +59,15 @@ def write_pdf(html: str, path: Path, go_on: Callable[[], bool] = lambda: True) -
         return False
     if code != 0:
         raise _failed(path, f"{code}")
+    if not _is_whole(path):  # Qt says nothing about a full disk
+        raise _failed(path, "PDF")
     return True
+
+
+def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 32))
+        return b"%%EOF" in file.read()
 
 
 def _failed(path: Path, reason: str) -> EnvironmentFault:

@@ -1,6 +1,7 @@
 """`chats …` as a person or a script runs it."""
 
 import json
+import re
 
 import pypdf
 import pytest
@@ -42,7 +43,7 @@ def test_conversations_are_listed_shown_and_found(data):
     assert run("chats", "list", data=data).stdout.split("\t")[2] == "Sky\n"
     shown = run("chats", "show", chat, data=data).stdout
     assert shown.startswith("# Sky\n")
-    assert "## m\n\nBlue light scatters." in shown
+    assert re.search(r"## m\n\n\*\d{4}-.+\*\n\nBlue light scatters\.", shown)
     values = json.loads(run("chats", "show", chat, "--json", data=data).stdout)
     assert [message["text"] for message in values["messages"]][1] == "Blue light scatters."
     found = json.loads(run("chats", "search", "scatters", "--json", data=data).stdout)
@@ -80,6 +81,8 @@ def test_one_is_exported_to_standard_output_and_comes_back(data):
     ("arguments", "code"),
     [
         (("show", "999"), 1),
+        (("show", "9" * 30), 1),
+        (("show", "9" * 30, "--json"), 1),
         (("export", "999", "--out", "-"), 1),
         (("export", "--out", "-"), 2),
         (("export", "1", "--all", "--out", "-"), 2),
@@ -95,6 +98,18 @@ def test_what_cannot_be_done_is_said(tmp_path, arguments, code):
     assert done.stdout == ""
     assert done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_title_does_not_command_the_terminal(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{**CHAT, "title": "\x1b]0;x\x07red\x9b", "draft": 5}]))
+    done = run("chats", "import", str(path), data=tmp_path)
+    outputs = [done.stderr, *(run("chats", *arguments, data=tmp_path).stdout for arguments in (
+        ("list",), ("search", "red"),
+    ))]  # fmt: skip
+    for output in outputs:
+        assert "red" in output
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", output)
 
 
 def test_one_file_that_is_refused_keeps_no_other_out(tmp_path):

@@ -4,6 +4,7 @@ nothing.
 
 import json
 import random
+import re
 import stat
 from dataclasses import replace
 
@@ -292,11 +293,39 @@ def test_a_file_to_be_read_has_the_branch_that_is_shown(database, tmp_path):
     _count, data = written(database, tmp_path / "a.md", FileForm.MARKDOWN)
     text = data.decode()
     assert text.startswith("# Waves & <light>\n")
-    assert "## You\n\n> Attached: a.txt\n\nWhy is the sky **blue**?" in text
+    time = r"\*\d{4}-\d\d-\d\d \d\d:\d\d\*"
+    said = r"> Attached: a\.txt\n\nWhy is the sky \*\*blue\*\*\?"
+    assert re.search(rf"## You\n\n{time}\n\n{said}", text)
     assert "## m-1" in text
     assert "Blue *scatters*." in text
     assert "蓝光散射" not in text
     assert "<summary>What the model thought</summary>" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "closed"),
+    [
+        ("```py\nx", "```py\nx\n```"), ("~~~~\n~~~", "~~~~\n~~~\n~~~~"), ("```\nx\n```", ""),
+        ("```a``` b", ""), ("```\n~~~\n````", ""), ("a ``` b", ""),
+    ],
+)  # fmt: skip
+def test_code_that_was_never_ended_hides_nothing_after_it(database, said, closed):
+    store = Conversations(database)
+    number = store.create("T").id
+    reply = store.add(number, Role.ASSISTANT, said, parent=None, state=MessageState.STOPPED)
+    store.add(number, Role.USER, "next", parent=reply.id)
+    text = "".join(Exports(Exchange(database)).pieces([number], FileForm.MARKDOWN, WORDS))
+    assert f"\n\n{closed or said}\n\n## You\n" in text
+
+
+def test_a_draft_alone_comes_back_too(database, tmp_path):
+    store = Conversations(database)
+    store.save_draft(store.create("").id, "not sent yet")
+    store.create("Only a title")
+    before, after, imported = round_trip(database, tmp_path)
+    assert before == after
+    assert len(before["conversations"]) == len(imported.conversations) == 2
+    assert imported.problems == ()
 
 
 def test_html_runs_nothing_and_loads_nothing(database, number, tmp_path):
@@ -347,14 +376,21 @@ def test_a_place_that_cannot_be_written_is_named(database, number, tmp_path):
     with pytest.raises(EnvironmentFault) as fault:
         written(database, tmp_path / "none" / "a.json")
     assert fault.value.code is FaultCode.FILE_UNWRITABLE
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(EnvironmentFault):
+        written(database, folder)
+    assert list(tmp_path.glob(".folder*")) == []
+    written(database, tmp_path / f"{'😀' * 62}.json")
     with pytest.raises(KeyError):
         written(database, tmp_path / "a.json", numbers=[number, 999])
     assert not (tmp_path / "a.json").exists()
 
 
+@pytest.mark.parametrize("command", ["false", "true"])  # "true": it ends, but there is no PDF
 @pytest.mark.usefixtures("number")
-def test_a_pdf_that_fails_is_said(database, tmp_path, monkeypatch):
-    monkeypatch.setattr("desktop_llm.services.pdf.COMMAND", ("false",))
+def test_a_pdf_that_fails_is_said(database, tmp_path, monkeypatch, command):
+    monkeypatch.setattr("desktop_llm.services.pdf.COMMAND", (command,))
     with pytest.raises(EnvironmentFault) as fault:
         written(database, tmp_path / "a.pdf", FileForm.PDF)
     assert fault.value.code is FaultCode.EXPORT_FAILED

@@ -4,16 +4,18 @@ import json
 import os
 import random
 import zipfile
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.exchange import FORMAT, MESSAGE_CHARACTERS, ProblemKind
+from desktop_llm.core.exchange import FORMAT, LATEST, MESSAGE_CHARACTERS, ProblemKind
 from desktop_llm.core.messages import Role
-from desktop_llm.services import imports
-from desktop_llm.services.imports import Imports
+from desktop_llm.services import imports, json_values
+from desktop_llm.services.imports import Imported, Imports
+from desktop_llm.services.json_values import DamagedError, JsonValues
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import MemoryDatabase
 from desktop_llm.storage.exchange import Exchange
@@ -145,7 +147,7 @@ def test_sharegpt_is_read_as_a_list_and_line_by_line(database, read, lines):
     assert len(imported.conversations) == 2
     number = imported.conversations[0]
     assert [text for _role, text in shown(database, number)] == ["Be kind.", "Hello\nthere", "Hi."]
-    assert Conversations(database).get(number).title == "Be kind."
+    assert Conversations(database).get(number).title == "Hello"
 
 
 def test_what_corrections_export_is_read_too(database, read):
@@ -176,13 +178,60 @@ def test_a_file_that_is_cut_gives_what_came_before(database, read):
 
 def test_what_is_no_conversation_costs_itself_alone(read):
     imported = read(own(talk("one"), 7, {"x": 1}, talk(), talk("two")))
-    assert len(imported.conversations) == 2
+    assert len(imported.conversations) == 3
     found = [(problem.kind, problem.number) for problem in imported.problems]
     assert found == [
         (ProblemKind.NOT_A_CONVERSATION, 2),
         (ProblemKind.NOT_A_CONVERSATION, 3),
-        (ProblemKind.EMPTY, 4),
     ]
+
+
+def test_a_conversation_of_others_without_messages_is_left_out(read):
+    imported = read([chatgpt(mapping={}), chatgpt()])
+    assert len(imported.conversations) == 1
+    assert (ProblemKind.EMPTY, 1) in [(each.kind, each.number) for each in imported.problems]
+
+
+def test_claude_keeps_its_branches(database, read):
+    root = "00000000-0000-4000-8000-000000000000"
+    said = [
+        {"uuid": "1", "sender": "human", "text": "asked", "parent_message_uuid": root},
+        {"uuid": "2", "sender": "assistant", "text": "reply", "parent_message_uuid": "1"},
+        {"uuid": "3", "sender": "human", "text": "asked anew", "parent_message_uuid": root},
+        {"uuid": "4", "sender": "narrator", "text": "?", "parent_message_uuid": "1"},
+        {"uuid": "5", "sender": "assistant", "text": "other reply", "parent_message_uuid": "4"},
+    ]
+    imported = read([{"name": "T", "created_at": "9999-01-01T00:00:00Z", "chat_messages": said}])
+    whole = Exchange(database).read(imported.conversations[0])
+    assert [(m.text, m.parent) for m in whole.messages] == [
+        ("asked", None), ("reply", 1), ("asked anew", None), ("other reply", 1),
+    ]  # fmt: skip
+    assert whole.created == LATEST
+
+
+def test_our_own_file_may_have_been_put_in_another_order(read):
+    text = json.dumps(own(talk("one"), talk("two")), sort_keys=True)
+    assert text.startswith('{"conversations"')
+    assert len(read(text).conversations) == 2
+
+
+def test_a_file_of_a_newer_program_is_not_guessed_at(read):
+    newer = {**own(talk("one")), "version": 2}
+    assert refusal(read, newer) is FaultCode.IMPORT_UNKNOWN
+    assert refusal(read, json.dumps(newer, sort_keys=True)) is FaultCode.IMPORT_UNKNOWN
+
+
+def test_a_number_that_no_machine_holds_costs_nothing_else(read):
+    text = json.dumps(own(talk("one", created=1), talk("two")))
+    imported = read(text.replace('"created": 1', '"created": ' + "9" * 10_000))
+    assert len(imported.conversations) == 2
+    assert kinds(imported) == {ProblemKind.VALUE_IGNORED}
+
+
+def test_half_a_character_in_what_a_reply_was_made_with(read):
+    one = talk("one", "two")
+    one["messages"][1]["details"] = {"file": {"name": "m\ud800"}, "program": "\ud800\0"}
+    assert len(read(own(one)).conversations) == 1
 
 
 def test_cycles_and_missing_parents_are_left_out(database, read):
@@ -193,6 +242,7 @@ def test_cycles_and_missing_parents_are_left_out(database, read):
         {"role": "assistant", "text": "below", "parent": 3},
         {"role": "assistant", "text": "kept", "parent": 1, "child": 1, "origin": 3},
         {"role": "wizard", "text": "who"},
+        {"role": ["user"], "text": "who"},
     ]
     imported = read(own({"title": "T", "shown": 4, "messages": messages}))
     (number,) = imported.conversations
@@ -227,7 +277,8 @@ def test_values_of_another_kind_are_as_by_default(read, values):
         {"stats": {"seed": "x"}}, {"stats": [1]}, {"details": 3}, {"details": {"file": 3}},
         {"scores": [[1], [2], {}]}, {"scores": "x"}, {"state": "?"}, {"made": 4},
         {"care": "dear"}, {"rating": "best"}, {"unseen": -1}, {"created": True},
-        {"attachments": 4}, {"origin": "x"}, {"child": 1.5}, {"text": 3},
+        {"attachments": 4}, {"care": [1]}, {"state": {}}, {"origin": "x"}, {"child": 1.5},
+        {"text": 3},
         {"stats": {"prompt_tokens": 1, "reused_tokens": 0, "completion_tokens": 1,
                    "prompt_seconds": -1, "completion_seconds": 0, "seed": 0, "threads": 0,
                    "context_used": 0}},
@@ -271,8 +322,64 @@ def test_a_file_of_nothing_known_is_refused(read, content):
     assert refusal(read, content) in (FaultCode.IMPORT_UNKNOWN, FaultCode.FILE_UNREADABLE)
 
 
-def test_an_empty_export_of_ours_says_so(read):
-    assert refusal(read, own()) is FaultCode.IMPORT_UNKNOWN
+def test_an_empty_export_of_ours_is_no_fault(read):
+    assert read(own()) == Imported()
+
+
+def archive(path, **files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(f"{name.replace('_', '-')}.json", content)
+
+
+def test_an_archive_that_is_damaged_gives_what_came_before(database, tmp_path):
+    path = tmp_path / "export.zip"
+    chance = random.Random(5)
+    talks = [talk(f"{chance.random()}" * 20) for _ in range(2000)]
+    archive(path, conversations=json.dumps(talks))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(64)
+    path.write_bytes(content)
+    imported = Imports(Exchange(database)).read(path)
+    assert 100 < len(imported.conversations) < 2000
+    assert [problem.kind for problem in imported.problems] == [ProblemKind.FILE_CUT]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_an_archive_with_spoilt_bytes_is_imported_or_refused(database, tmp_path, seed):
+    path = tmp_path / "export.zip"
+    archive(path, conversations=json.dumps([chatgpt(), chatgpt()]), user="{}")
+    chance, content = random.Random(seed), bytearray(path.read_bytes())
+    for _ in range(chance.randrange(1, 5)):
+        content[chance.randrange(len(content))] = chance.randrange(256)
+    path.write_bytes(content)
+    with suppress(EnvironmentFault):
+        Imports(Exchange(database)).read(path)
+
+
+def test_what_an_archive_unpacks_to_is_counted_together(database, tmp_path, monkeypatch):
+    path = tmp_path / "export.zip"
+    text = json.dumps([talk("x" * 700)])
+    archive(path, conversations_1=text, conversations_2=text, conversations_3=text)
+    monkeypatch.setattr(imports, "MOST_BYTES", 1000)
+    imported = Imports(Exchange(database)).read(path)
+    assert len(imported.conversations) == 1
+    assert [problem.kind for problem in imported.problems] == [ProblemKind.TOO_MANY]
+
+
+def test_the_list_of_an_archive_is_not_read_without_end(database, tmp_path, monkeypatch):
+    path = tmp_path / "export.zip"
+    archive(path, conversations=json.dumps([talk("one")]), user="{}")
+    monkeypatch.setattr(imports, "DIRECTORY_BYTES", 60)
+    with pytest.raises(EnvironmentFault) as fault:
+        Imports(Exchange(database)).read(path)
+    assert fault.value.code is FaultCode.FILE_UNREADABLE
+
+
+def test_a_report_has_an_end(read):
+    imported = read(own(talk("one"), *[5] * 1000))
+    assert len(imported.problems) == imports.MOST_PROBLEMS
 
 
 def test_archives_that_unpack_to_too_much_are_refused(database, tmp_path, monkeypatch):
@@ -303,15 +410,11 @@ def test_what_is_no_file_never_blocks(database, tmp_path):
 
 
 def test_an_import_can_be_stopped_between_two_conversations(database, read):
-    left = [2]
     seen = []
-
-    def go_on():
-        left[0] -= 1
-        return left[0] >= 0
-
     imported = read(
-        own(*[talk("one")] * 5), go_on=go_on, progress=lambda done, of: seen.append(done / of)
+        own(*[talk("one")] * 5),
+        go_on=lambda: len(seen) < 2,
+        progress=lambda done, of: seen.append(done / of),
     )
     assert imported.cancelled
     assert len(imported.conversations) == 2
@@ -324,6 +427,63 @@ def test_numbers_that_only_python_reads_do_no_harm(read):
     assert len(read(text).conversations) == 1
     text = json.dumps(own(talk("one"))).replace('"T"', '"\\ud800\\u0000 T"')
     assert len(read(text).conversations) == 1
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def read_in_pieces(content, size):
+    at = 0
+
+    def read(_most):
+        nonlocal at
+        at += size
+        return content[at - size : at]
+
+    source = JsonValues(read, lambda: True)
+    found = []
+    try:
+        found.extend(source.conversations())
+    except DamagedError:
+        found.append("damaged")
+    return found
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(values, max_size=5), st.booleans(), st.booleans(), st.integers(1, 9))
+def test_values_are_the_same_in_whatever_pieces_they_come(monkeypatch, whole, plain, ours, size):
+    monkeypatch.setattr(json_values, "PIECE", 1)
+    file = own(*whole) if ours else whole
+    content = json.dumps(file, ensure_ascii=not plain).encode("utf-8", "surrogatepass")
+    sound = content.decode("utf-8", "replace")
+    expected = json.loads(sound)["conversations"] if ours else json.loads(sound)
+    assert read_in_pieces(content, size) == expected
+    for end in (len(content) // 2, len(content) // 3):  # cut: the sound ones before, in order
+        found = read_in_pieces(content[:end], size)
+        found = found[:-1] if found[-1:] == ["damaged"] else found
+        assert len(found) <= len(expected)
+        assert found[:-1] == expected[: len(found[:-1])]
+
+
+def test_a_value_of_any_length_is_tried_a_few_times_only(monkeypatch):
+    tried = []
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, text, at=0):
+            tried.append(len(text))
+            return super().raw_decode(text, at)
+
+    monkeypatch.setattr(json_values, "PIECE", 10)
+    monkeypatch.setattr(json_values, "_DECODER", Counting())
+    content = json.dumps([[["x"] * 20_000], 1]).encode()
+    assert len(read_in_pieces(content, 10)) == 2
+    assert len(tried) < 20
+    monkeypatch.setattr(json_values, "LONGEST", 1000)
+    assert read_in_pieces(content, 10) == ["damaged"]
 
 
 def outcome(read, content):
