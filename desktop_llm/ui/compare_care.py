@@ -16,6 +16,7 @@ from desktop_llm.core.replies import Answered
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.conversation_care import ConversationCare
 from desktop_llm.ui.pages.compare_setup import Side
+from desktop_llm.ui.pages.compare_view import CompareView
 from desktop_llm.ui.pages.conversation import ConversationView
 from desktop_llm.ui.replies import Live, Replies
 from desktop_llm.ui.widgets.toasts import Toasts
@@ -57,9 +58,7 @@ class CompareCare(QObject):
         self._models = models
         self._model = model
         self._running: _Comparison | None = None
-        view.setup.after = view.composer
-        view.comparison.chosen.connect(self.choose)
-        view.comparison.left.connect(self.leave)
+        view.comparison_made.connect(self._made)
         replies.asked.connect(self._asked)
         replies.grew.connect(self._grew)
         replies.progressed.connect(self._progressed)
@@ -80,7 +79,7 @@ class CompareCare(QObject):
     @property
     def asks(self) -> bool:
         """The next question is for two."""
-        return not self._view.setup.isHidden()
+        return self._view.asks_two
 
     def set_up(self) -> None:
         """Ask which two; again: not any more."""
@@ -240,9 +239,14 @@ class CompareCare(QObject):
         if self._running is not None:
             self._view.comparison.offer(self._may_choose())
 
+    def _made(self, comparison: CompareView) -> None:
+        comparison.chosen.connect(self.choose)
+        comparison.left.connect(self.leave)
+
     def _forget(self) -> None:
         """Another conversation is about to be shown; what is being written goes on there."""
-        self._view.setup.dismiss()
+        if self.asks:
+            self._view.setup.dismiss()
         self._end()
 
     def _end(self) -> None:

@@ -264,8 +264,9 @@ class Program(QObject):
             },
         )
         pictures = FormulaPictures(bridge, self._formulas)
-        for transcript in workspace.chat.view.transcripts:
-            transcript.draw_formulas_with(pictures)
+        view = workspace.chat.view
+        view.transcript.draw_formulas_with(pictures)
+        view.comparison_made.connect(lambda made: made.draw_formulas_with(pictures))
         workspace.font_step_wanted.connect(self._step_font)
         workspace.page_shown.connect(self._page_shown)
         workspace.chat.shown.number_changed.connect(self._keep_conversation)

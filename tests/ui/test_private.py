@@ -50,7 +50,7 @@ def hits(folder):
 
 def test_nothing_private_reaches_the_disk(qtbot, program, tmp_path):
     page = begin(qtbot, program)
-    assert not page.view.private.isHidden()
+    assert not page.view._private.isHidden()
     press(page, f"Say {CANARY} twice.")
     replied(qtbot, program, 2)
     assert is_private(page.conversation)
@@ -122,7 +122,7 @@ def test_another_language_keeps_the_private_space(qtbot, program):
     page = speak(qtbot, program, Command.CHINESE)
     qtbot.waitUntil(lambda: page.ready and page.conversation == number, timeout=REPLY)
     assert page.private
-    assert not page.view.private.isHidden()
+    assert not page.view._private.isHidden()
 
 
 def test_the_next_start_shows_nothing_of_it(qtbot, make_program, filled):

@@ -1,6 +1,7 @@
 """What a reply was made with, in the window: shown, made again, and how sure the model was."""
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from desktop_llm.core.messages import Made
@@ -131,3 +132,19 @@ def test_shaky_words_are_underlined_and_told(qtbot):
     assert notes[-1].splitlines() == ["“hardly”  5 %", "Instead:", "“↵”  80 %"]
     view.show_pieces([])
     assert view.extraSelections() == []
+
+
+def test_the_panel_is_left_by_escape_with_a_reply_and_without(qtbot, page):
+    page.program.workspace.commands[Command.REPLY].trigger()
+    assert page.side.isVisible()
+    qtbot.keyClick(page.window().focusWidget(), Qt.Key.Key_Escape)
+    assert not page.side.isVisible()
+    asked(qtbot, page, "Hello.")
+    page.program.workspace.commands[Command.REPLY].trigger()
+    qtbot.waitUntil(lambda: "Seed" in facts(page), timeout=REPLY)
+    page.program.workspace.commands[Command.REPLY].trigger()
+    page.program.workspace.commands[Command.REPLY].trigger()
+    assert page.window().focusWidget() is page.about.copy_button
+    qtbot.keyClick(page.about.copy_button, Qt.Key.Key_Escape)
+    assert not page.side.isVisible()
+    assert page.window().focusWidget() is page.composer.editor

@@ -32,6 +32,7 @@ from desktop_llm.ui.icons import Role as IconRole
 from desktop_llm.ui.list_care import ListCare
 from desktop_llm.ui.models.branches import BranchesModel, map_words
 from desktop_llm.ui.organise_care import OrganiseCare
+from desktop_llm.ui.pages.compare_view import CompareView
 from desktop_llm.ui.pages.context_panel import ContextPanel
 from desktop_llm.ui.pages.conversation import ConversationView, FaultAction
 from desktop_llm.ui.pages.list_menus import ListMenus
@@ -167,9 +168,7 @@ class ChatPage(QSplitter):
         self.list.failed.connect(self.show_fault)
         self.view.list_wanted.connect(self.toggle_list)
         menus = MessageMenus(self.view.transcript, self.branches)
-        for side in self.view.comparison.sides:
-            side.transcript.link_activated.connect(menus.show_link)
-            side.transcript.editor.set_words(edit_words(asks=False))  # nothing is edited there
+        self.view.comparison_made.connect(lambda made: self._comparison_made(made, menus))
         self.branches.open_attachment = self.attachments.open
         self.branches.tell_about = self._tell_about
         self.branches.compare = self.compare.look_at
@@ -189,6 +188,11 @@ class ChatPage(QSplitter):
         shown.faulted.connect(self.show_fault)
         drafts.failed.connect(self.show_fault)
 
+    def _comparison_made(self, comparison: CompareView, menus: MessageMenus) -> None:
+        for side in comparison.sides:
+            side.transcript.link_activated.connect(menus.show_link)
+            side.transcript.editor.set_words(edit_words(asks=False))  # nothing is edited there
+
     def start(
         self, chat: "ChatService", conversation: int | None = None, waiting: Live | None = None
     ) -> None:
@@ -196,7 +200,7 @@ class ChatPage(QSplitter):
         the first question of the new one.
         """
         self._chat, self._starting_with = chat, waiting
-        self.view.private.setVisible(chat.private)
+        self.view.show_private(chat.private)
 
         def read() -> tuple[Listing, str]:
             return chat.organiser.listing(), chat.new_draft()
@@ -401,8 +405,7 @@ class ChatPage(QSplitter):
 
     def restyle(self, tokens: Tokens) -> None:
         """Another theme or font size."""
-        self.view.transcript.restyle(tokens)
-        self.view.comparison.restyle(tokens)
+        self.view.restyle(tokens)
 
     def _copy_formatted(self, markdown: str) -> None:
         """For programs that take formatted text, and for those that take Markdown or plain text."""

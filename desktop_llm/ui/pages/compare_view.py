@@ -9,7 +9,7 @@ from desktop_llm.ui.icons import icon
 from desktop_llm.ui.models.messages import entry_of, note_of
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.eliding import ElidingLabel
-from desktop_llm.ui.widgets.message_column import ColourCode, Work
+from desktop_llm.ui.widgets.message_column import ColourCode, DrawFormulas, Work
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.transcript import Transcript
 from desktop_llm.words import _
@@ -60,6 +60,10 @@ class CompareView(QWidget):
         """Whether one can be chosen now."""
         for side in self.sides:
             side.take_button.setEnabled(ready and side.key is not None)
+
+    def draw_formulas_with(self, draw: DrawFormulas) -> None:
+        for side in self.sides:
+            side.transcript.draw_formulas_with(draw)
 
     def restyle(self, tokens: Tokens) -> None:
         for side in self.sides:

@@ -28,6 +28,7 @@ from desktop_llm.ui.actions import Actions, Command
 from desktop_llm.ui.icons import Role, icon
 from desktop_llm.ui.pages.compare_setup import CompareSetup
 from desktop_llm.ui.pages.compare_view import CompareView
+from desktop_llm.ui.pages.private_notice import PrivateNotice
 from desktop_llm.ui.theme import Tokens
 from desktop_llm.ui.widgets.choice_card import ChoiceCard
 from desktop_llm.ui.widgets.composer import Composer
@@ -44,7 +45,6 @@ from desktop_llm.words import _, counted
 from desktop_llm.words.faults import word_fault
 
 FaultAction = tuple[str, Callable[[], object]]
-PICTURE = 18  # pixels
 COMPOSER_WIDTH = WIDEST + 24  # the card's frame stands out of the column of text
 
 
@@ -53,6 +53,7 @@ class ConversationView(QFrame):
     files_dropped = Signal(list)  # their paths
     model_wanted = Signal()
     private_left = Signal()
+    comparison_made = Signal(object)  # a `CompareView`
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class ConversationView(QFrame):
         self.setObjectName("page")
         self.setAcceptDrops(True)
         self._actions = actions
+        self._tokens, self._colour_code, self._work = tokens, colour_code, work
         self.list_button = self._tool("list", actions.hint(Command.LIST))
         self.list_button.clicked.connect(self.list_wanted)
         self.title = ElidingLabel(self)
@@ -82,21 +84,17 @@ class ConversationView(QFrame):
         self.transcript.setAccessibleName(_("Messages"))
         self.transcript.following_changed.connect(lambda _following: self._place_newest())
         self.empty = EmptyState(icon("chat-circle", Role.PlaceholderText), self)
-        self.private = self._private_notice()
+        self._private: PrivateNotice | None = None
+        self._setup: CompareSetup | None = None
+        self._comparison: CompareView | None = None
         self._stack = QStackedWidget(self)
         self._is_empty = True
         self._blank = QWidget(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._blank)
         self._stack.addWidget(self.transcript)
-        self.comparison = CompareView(tokens, colour_code, work, self)
-        self.comparison.hide()
-        for each in self.transcripts:
-            each.set_thought_words(thought_words)
-            each.set_more_words(_("This message is long: show more of it"))
-            each.set_copy_code(icon("copy"), _("Copy code"))
+        self._dress(self.transcript)
         self._compares = False
-        self._stack.addWidget(self.comparison)
         self.newest = QPushButton(icon("arrow-down"), _("Newest"), self.transcript)
         self.newest.setObjectName("chip")
         self.newest.setToolTip(actions.hint(Command.NEWEST))
@@ -116,8 +114,6 @@ class ConversationView(QFrame):
             (icon("caret-down"), _("Next match")),
             (icon("x"), _("Close")),
         )
-        self.setup = CompareSetup(self)
-        self.setup.toggled.connect(self._show_content)
         self.form = VariableForm(filled_in, _form_words(), self)
         self.form.toggled.connect(self._show_content)
         for card in (self.fault, self.choices):
@@ -126,36 +122,56 @@ class ConversationView(QFrame):
         self.composer.attachments.set_words(icon("file-text"), icon("x"), _("Remove “{name}”"))
         self._arrange()
 
-    def _private_notice(self) -> QFrame:
-        notice = QFrame(self)
-        notice.setObjectName("card")
-        self._private_picture = picture = plain_label(parent=notice)
-        picture.setPixmap(icon("eye-slash").pixmap(PICTURE, PICTURE))
-        words = plain_label(
-            _("Private: nothing here is stored, and all of it is gone when you leave."), notice
-        )
-        words.setWordWrap(True)
-        leave = QPushButton(_("Leave"), notice)
-        leave.setToolTip(_("Back to your conversations"))
-        leave.clicked.connect(self.private_left)
-        row = QHBoxLayout(notice)
-        row.setContentsMargins(16, 6, 8, 6)
-        row.setSpacing(10)
-        row.addWidget(picture)
-        row.addWidget(words, 1)
-        row.addWidget(leave)
-        notice.hide()
-        return notice
+    # --- what is made when it is first wanted: few people want it, and it takes memory -----------
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self._private_picture.setPixmap(icon("eye-slash").pixmap(PICTURE, PICTURE))
+    def show_private(self, private: bool) -> None:
+        """Whether nothing of what is shown is stored."""
+        if self._private is None:
+            if not private:
+                return
+            self._private = PrivateNotice(self)
+            self._private.left.connect(self.private_left)
+            self._private_place.addLayout(_centred(self._private))
+        self._private.setVisible(private)
 
     @property
-    def transcripts(self) -> tuple[Transcript, ...]:
-        """That of the conversation, and those of two replies that are compared."""
-        return self.transcript, *(side.transcript for side in self.comparison.sides)
+    def setup(self) -> CompareSetup:
+        """Which two are to answer."""
+        if self._setup is None:
+            self._setup = CompareSetup(self)
+            self._setup.after = self.composer
+            self._setup.toggled.connect(self._show_content)
+            self._setup_place.addLayout(_centred(self._setup))
+        return self._setup
+
+    @property
+    def asks_two(self) -> bool:
+        return self._setup is not None and not self._setup.isHidden()
+
+    @property
+    def comparison(self) -> CompareView:
+        """Two replies; `comparison_made` tells of it."""
+        if self._comparison is None:
+            self._comparison = CompareView(self._tokens, self._colour_code, self._work, self)
+            for side in self._comparison.sides:
+                self._dress(side.transcript)
+            self._stack.addWidget(self._comparison)
+            self.comparison_made.emit(self._comparison)
+        return self._comparison
+
+    def _dress(self, transcript: Transcript) -> None:
+        transcript.set_thought_words(thought_words)
+        transcript.set_more_words(_("This message is long: show more of it"))
+        transcript.set_copy_code(icon("copy"), _("Copy code"))
+
+    def restyle(self, tokens: Tokens) -> None:
+        """Another theme or font size."""
+        self._tokens = tokens
+        self.transcript.restyle(tokens)
+        if self._comparison is not None:
+            self._comparison.restyle(tokens)
+
+    # --- what is shown ---------------------------------------------------------------------------
 
     def set_ready(self, ready: bool) -> None:
         """All but a fault, whose buttons may be the way out."""
@@ -291,12 +307,16 @@ class ConversationView(QFrame):
         rows.setContentsMargins(0, 0, 0, 16)
         rows.setSpacing(8)
         rows.addLayout(head)
-        rows.addLayout(_centred(self.private))
+        self._private_place = QVBoxLayout()
+        rows.addLayout(self._private_place)
         rows.addLayout(_centred(self.finder))
         rows.addWidget(self._stack, 1)
-        for widget in (self._progress, self.fault, self.choices, self.setup, self.form,
-                       self.composer):  # fmt: skip
+        for widget in (self._progress, self.fault, self.choices):
             rows.addLayout(_centred(widget))
+        self._setup_place = QVBoxLayout()
+        rows.addLayout(self._setup_place)
+        rows.addLayout(_centred(self.form))
+        rows.addLayout(_centred(self.composer))
 
 
 def _centred(widget: QWidget) -> QHBoxLayout:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -29,11 +29,25 @@ SHORT = 20  # characters of a value that stands beside its name
 
 
 class ReplyPanel(QWidget):
+    """What is in it is made when it is first shown; only then is there something to show."""
+
     replay_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._facts: Sequence[tuple[str, str]] = ()
+        self._made = False
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if not self._made:
+            self._made = True
+            self._make()
+        super().showEvent(event)
+
+    def _make(self) -> None:
         self.empty = EmptyState(icon("info", Role.PlaceholderText), self)
         self.empty.set_words(_("No reply yet"), _("What a reply was made with is shown here."))
         inside = QWidget()
@@ -61,10 +75,13 @@ class ReplyPanel(QWidget):
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.area)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
-        self.setFocusProxy(self.copy_button)
+        self._layout.addWidget(self._stack)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """On to the first button, where there is one: the panel itself hears Esc."""
+        super().focusInEvent(event)
+        if self._made and event.reason() is not Qt.FocusReason.MouseFocusReason:
+            self.copy_button.setFocus(event.reason())
 
     def _buttons(self, inside: QWidget) -> QHBoxLayout:
         self.replay_button = QPushButton(icon("arrow-clockwise"), _("Make it again"), inside)
