@@ -69,6 +69,7 @@ class FaultCode(StrEnum):
     DOCUMENT_LOCKED = "document-locked"
     DOCUMENT_WITHOUT_TEXT = "document-without-text"
     DOCUMENT_TOO_MUCH = "document-too-much"
+    DOCUMENTS_REFUSED = "documents-refused"
     NO_CONVERSATION = "no-conversation"
     IMPORT_UNKNOWN = "import-unknown"
     EXPORT_FAILED = "export-failed"

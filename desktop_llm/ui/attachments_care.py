@@ -6,7 +6,7 @@ restart.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from desktop_llm.ui.pages.document_dialog import DocumentDialog
 from desktop_llm.ui.widgets.attachment_row import Chip
 from desktop_llm.ui.widgets.toasts import Toasts
 from desktop_llm.words import _, counted
+from desktop_llm.words.faults import word_fault
 
 if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
@@ -41,6 +42,8 @@ class _Reading:
     name: str
     number: int | None  # of the conversation whose draft it is for
     cancel: Callable[[], None] | None = None  # None: it is being stored
+    # Of all that was given together; what was refused before this is said again with it.
+    refused: list[DesktopLlmError] = field(default_factory=list)
 
 
 class AttachmentsCare(QObject):
@@ -135,8 +138,9 @@ class AttachmentsCare(QObject):
                 MOST,
             )
             self._toasts.show(words)
+        refused: list[DesktopLlmError] = []
         for path in map(Path, paths[:MOST]):
-            key, reading = next(self._keys), _Reading(path.name, number)
+            key, reading = next(self._keys), _Reading(path.name, number, refused=refused)
             self._reading[key] = reading
             task = chat.documents.read(path)
             reading.cancel = task.cancel
@@ -283,8 +287,9 @@ class AttachmentsCare(QObject):
         )
 
     def _unread(self, key: int, fault: DesktopLlmError) -> None:
-        if self._reading.pop(key, None) is not None:
-            self._fail(fault)
+        if (reading := self._reading.pop(key, None)) is not None:
+            reading.refused.append(fault)
+            self._fail(_together(reading.refused))
         self._show()
 
     def _refuse_picture(self) -> None:
@@ -312,3 +317,11 @@ class AttachmentsCare(QObject):
 
     def _fail(self, fault: DesktopLlmError) -> None:
         self._shown.faulted.emit(fault, False)
+
+
+def _together(faults: Sequence[DesktopLlmError]) -> DesktopLlmError:
+    """There is one place to say what went wrong, and none of it is to be lost."""
+    if len(faults) == 1:
+        return faults[0]
+    reasons = " ".join(word_fault(fault).what for fault in faults)
+    return EnvironmentFault(FaultCode.DOCUMENTS_REFUSED, number=f"{len(faults):,}", reason=reasons)

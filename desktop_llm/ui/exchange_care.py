@@ -62,7 +62,9 @@ class ExchangeCare(QObject):
                 len(meant),
             )
             scopes.append(Scope(words, meant))
-        scopes.append(Scope(_("All conversations"), None))
+        private = self._page.private
+        everything = _("All private conversations") if private else _("All conversations")
+        scopes.append(Scope(everything, None))
         dialog = ExportDialog(scopes, self._workspace)
         dialog.wanted.connect(self._ask_where)
         dialog.open()

@@ -273,6 +273,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” was given up: reading it would take too much time or memory."),
         _("Save the part that you need as a file of its own, and attach that."),
     ),
+    FaultCode.DOCUMENTS_REFUSED: lambda: (
+        _("{number} files could not be attached. {reason}"),
+        _("The others are attached."),
+    ),
     FaultCode.NO_CONVERSATION: lambda: (
         _("There is no conversation {number}."),
         _("“desktop-llm chats list” shows which there are."),

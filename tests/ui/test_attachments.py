@@ -115,6 +115,17 @@ def test_a_picture_is_refused_in_words(qtbot, page, tmp_path):
     assert chips(page) == []
 
 
+def test_each_file_that_is_refused_is_named(qtbot, page, file, tmp_path):
+    paths = [file, tmp_path / "missing.txt", tmp_path / "p.png"]
+    paths[2].write_bytes(b"\x89PNG\r\n\x1a\n")
+    drop(page, files(*paths))
+    attached(qtbot, page, 1)
+    words = page.view.fault.text()
+    assert words.startswith("2 files could not be attached.")
+    assert "missing.txt" in words
+    assert "p.png" in words
+
+
 def test_files_are_chosen_in_a_dialog(qtbot, page, file, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(file)], ""))
     page.program.workspace.commands[Command.ATTACH].trigger()
