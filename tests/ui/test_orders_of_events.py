@@ -129,14 +129,18 @@ def test_a_question_too_long_is_a_draft_though_a_write_was_slow(qtbot, make_prog
     program = make_program(context_length=256)
     page = shown(qtbot, program, filled[-1])
     words = "word " * 400
+    store = program.services.chat._store
+    ask, refusal = gate(store, "ask"), gate(store, "take_back")
     press(page, words)
     page.open(filled[0])
     shown(qtbot, program, filled[0])
-    late = gate(program.services.chat._store, "save_draft")
+    late = gate(store, "save_draft")
     (live,) = program.replies._live
-    qtbot.waitUntil(lambda: live.asked is not None or live.task.done, timeout=REPLY)
-    assert not live.task.done
+    ask.open()
+    qtbot.waitUntil(lambda: live.asked is not None, timeout=REPLY)
     assert late.reached.wait(20)
+    assert not live.task.done
+    refusal.open()
     wait(lambda: live.task.done, 100)  # the window is busy with something else
     late.open()
     wait(lambda: not program.drafts._unwritten)
