@@ -72,6 +72,8 @@ class FaultCode(StrEnum):
     DOCUMENTS_REFUSED = "documents-refused"
     NO_CONVERSATION = "no-conversation"
     IMPORT_UNKNOWN = "import-unknown"
+    IMPORT_NEWER = "import-newer"
+    ARCHIVE_DAMAGED = "archive-damaged"
     EXPORT_FAILED = "export-failed"
     INPUT_EMPTY = "input-empty"
     BUG = "bug"

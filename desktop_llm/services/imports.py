@@ -28,7 +28,12 @@ from desktop_llm.core.exchange import (
 )
 from desktop_llm.core.messages import Role
 from desktop_llm.services import foreign_chats
-from desktop_llm.services.json_values import DamagedError, JsonValues, ReadCancelledError
+from desktop_llm.services.json_values import (
+    DamagedError,
+    JsonValues,
+    NewerError,
+    ReadCancelledError,
+)
 from desktop_llm.storage.exchange import Exchange
 from desktop_llm.storage.rows import title_of
 
@@ -71,6 +76,7 @@ class _Report:
     nth: int = 0
     known: bool = False
     damaged: bool = False
+    newer: bool = False
 
     def note(self, kind: ProblemKind, title: str = "", count: int = 1) -> None:
         if len(self.problems) < MOST_PROBLEMS:
@@ -104,8 +110,8 @@ class Imports:
         except ReadCancelledError:
             return report.ended(cancelled=True)
         if not report.known:
-            code = FaultCode.FILE_UNREADABLE if report.damaged else FaultCode.IMPORT_UNKNOWN
-            raise EnvironmentFault(code, path=path.name, reason=zipfile.BadZipFile.__name__)
+            code = FaultCode.ARCHIVE_DAMAGED if report.damaged else FaultCode.IMPORT_UNKNOWN
+            raise EnvironmentFault(FaultCode.IMPORT_NEWER if report.newer else code, path=path.name)
         return report.ended(cancelled=False)
 
     def _read_file(
@@ -121,7 +127,8 @@ class Imports:
                     return False
                 self._take(values, source.ours, report)
                 progress(file.before + source.bytes_read, file.total)
-        except DamagedError:
+        except DamagedError as error:
+            report.newer = report.newer or isinstance(error, NewerError)
             report.nth += 1
             report.note(ProblemKind.FILE_CUT)
         except EnvironmentFault as fault:
@@ -255,7 +262,7 @@ def _archived(path: Path, file: IO[bytes]) -> Iterator[_File]:
                     yield one
                 before, left = before + entry.file_size, one.left
     except _ARCHIVE_ERRORS as error:
-        raise _unreadable(path, type(error).__name__) from error
+        raise EnvironmentFault(FaultCode.ARCHIVE_DAMAGED, path=path.name) from error
 
 
 def _too_large(path: Path) -> EnvironmentFault:

@@ -25,6 +25,10 @@ class DamagedError(Exception):
     """What follows is no JSON, or ends too early."""
 
 
+class NewerError(DamagedError):
+    """It is our own format, of a version that is not known here."""
+
+
 class ReadCancelledError(Exception):
     """The person stopped it."""
 
@@ -50,7 +54,7 @@ class JsonValues:
         self.ours = False  # it is our own format
 
     def conversations(self) -> Iterator[object]:
-        """Raises DamagedError, ReadCancelledError, and what `read` raises."""
+        """Raises DamagedError, NewerError, ReadCancelledError, and what `read` raises."""
         if self._peek() == "[":
             self._at += 1
         elif self._peek() == "{":
@@ -82,6 +86,8 @@ class JsonValues:
             if self._peek() != ":":
                 raise DamagedError
             self._at += 1
+            if key == "conversations":
+                _refuse_newer(values)
             if key == "conversations" and self._peek() == "[" and _is_ours(values):
                 self._at += 1
                 self.ours = True
@@ -91,6 +97,7 @@ class JsonValues:
         if self._peek() != "}":
             raise DamagedError
         self._at += 1
+        _refuse_newer(values)
         return values
 
     def _value(self) -> Any:
@@ -146,10 +153,14 @@ class JsonValues:
 
 
 def _is_ours(head: dict[str, Any]) -> bool:
+    return head.get("format") == FORMAT
+
+
+def _refuse_newer(head: dict[str, Any]) -> None:
     """A file of a program that knows more is not guessed at."""
     version = head.get("version", VERSION)
-    newer = isinstance(version, int) and version > VERSION
-    return head.get("format") == FORMAT and not newer
+    if _is_ours(head) and isinstance(version, int) and version > VERSION:
+        raise NewerError
 
 
 def _listed(head: dict[str, Any] | None) -> list[Any] | None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from desktop_llm.services.chat import ChatService
 
 MOST = 20  # files at a time
+TOLD = 3  # why each of so many was refused; of the others the names
 
 
 @dataclass(eq=False, slots=True)
@@ -320,8 +321,13 @@ class AttachmentsCare(QObject):
 
 
 def _together(faults: Sequence[DesktopLlmError]) -> DesktopLlmError:
-    """There is one place to say what went wrong, and none of it is to be lost."""
+    """There is one place to say what went wrong, and no file's name is to be lost."""
     if len(faults) == 1:
         return faults[0]
-    reasons = " ".join(word_fault(fault).what for fault in faults)
-    return EnvironmentFault(FaultCode.DOCUMENTS_REFUSED, number=f"{len(faults):,}", reason=reasons)
+    lines = [str(word_fault(fault)) for fault in faults[:TOLD]]
+    if len(faults) > TOLD:
+        names = (f"“{fault.data['path']}”" for fault in faults[TOLD:] if "path" in fault.data)
+        lines.append(_("and also: {names}").format(names=", ".join(names)))
+    return EnvironmentFault(
+        FaultCode.DOCUMENTS_REFUSED, number=f"{len(faults):,}", reason="\n".join(lines)
+    )

@@ -274,8 +274,8 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("Save the part that you need as a file of its own, and attach that."),
     ),
     FaultCode.DOCUMENTS_REFUSED: lambda: (
-        _("{number} files could not be attached. {reason}"),
-        _("The others are attached."),
+        _("{number} files could not be attached."),
+        "{reason}",
     ),
     FaultCode.NO_CONVERSATION: lambda: (
         _("There is no conversation {number}."),
@@ -287,6 +287,14 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
             "Choose a JSON file of this program, an export of ChatGPT or Claude (.zip or "
             "conversations.json), or a ShareGPT file."
         ),
+    ),
+    FaultCode.IMPORT_NEWER: lambda: (
+        _("“{path}” was written by a newer version of the program."),
+        _("Install that version, and import the file with it."),
+    ),
+    FaultCode.ARCHIVE_DAMAGED: lambda: (
+        _("“{path}” is damaged, or of a kind of archive that the program cannot open."),
+        _("Copy or download it anew, or unpack it and choose the conversations.json in it."),
     ),
     FaultCode.EXPORT_FAILED: lambda: (
         _("“{path}” could not be made ({reason})."),

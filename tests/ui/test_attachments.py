@@ -116,14 +116,21 @@ def test_a_picture_is_refused_in_words(qtbot, page, tmp_path):
 
 
 def test_each_file_that_is_refused_is_named(qtbot, page, file, tmp_path):
-    paths = [file, tmp_path / "missing.txt", tmp_path / "p.png"]
-    paths[2].write_bytes(b"\x89PNG\r\n\x1a\n")
-    drop(page, files(*paths))
+    pictures = [tmp_path / f"{n}.png" for n in range(5)]
+    for picture in pictures:
+        picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    drop(page, files(file, tmp_path / "missing.txt", *pictures))
     attached(qtbot, page, 1)
     words = page.view.fault.text()
-    assert words.startswith("2 files could not be attached.")
-    assert "missing.txt" in words
-    assert "p.png" in words
+    assert words.startswith("6 files could not be attached.")
+    assert all(name in words for name in ("missing.txt", *(each.name for each in pictures)))
+
+
+def test_a_fault_without_a_button_has_the_whole_width(qtbot, page, tmp_path):
+    page.attachments.attach_files([str(tmp_path / "missing.txt")])
+    fault = page.view.fault
+    qtbot.waitUntil(lambda: "missing.txt" in fault.text(), timeout=REPLY)
+    qtbot.waitUntil(lambda: fault._what.width() > fault.width() // 2)
 
 
 def test_files_are_chosen_in_a_dialog(qtbot, page, file, monkeypatch):

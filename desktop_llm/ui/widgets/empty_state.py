@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop_llm.ui.widgets.plain_text import plain_label
@@ -58,3 +58,20 @@ class EmptyState(QWidget):
             button = WrappingButton(text, self)
             button.clicked.connect(lambda _on=False, call=call: call())
             self._buttons.addWidget(button)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where there is little room, as above a long fault, whole things go and none is cut."""
+        layout = self.layout()
+        assert layout is not None
+        spare = (self._picture, self._column)
+        for widget in spare:
+            widget.setVisible(True)
+        for widget in spare:
+            if layout.totalHeightForWidth(self.width()) <= self.height():
+                break
+            widget.setVisible(False)
