@@ -1,7 +1,7 @@
 """What the next prompt will hold: what is sent and what is not, and what a person wants of it."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QPalette
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPalette, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop_llm.core.context import Policy
@@ -22,7 +22,10 @@ MARGIN = 16  # pixels at both sides
 
 
 class ContextPanel(QWidget):
-    """Esc leaves the exact text, where that is shown; else it is the panel's."""
+    """Esc leaves the exact text, where that is shown; else it is the panel's.
+
+    What is in it is made when it is first shown: few people open it, and it takes memory.
+    """
 
     policy_wanted = Signal(object)  # a `Policy`
     care_wanted = Signal(int, object)  # a message, `Care`
@@ -33,6 +36,20 @@ class ContextPanel(QWidget):
         super().__init__(parent)
         self._outlook: Outlook | None = None
         self._rendered_of: Outlook | None = None  # what the exact text was made of
+        self._made = False
+        self._last: tuple[Outlook | None, bool] = (None, False)  # to be shown when it is made
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if not self._made:
+            self._made = True
+            self._make()
+            self.show_outlook(*self._last)
+        super().showEvent(event)
+
+    def _make(self) -> None:
         parts = (self._summary(), self._policies())  # first: Tab goes as widgets are made
         self.list = ContextList(self)
         self.list.care_wanted.connect(self.care_wanted)
@@ -59,12 +76,7 @@ class ContextPanel(QWidget):
         self._stack = QStackedWidget(self)
         for widget in (self.empty, self._content, self.exact):
             self._stack.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._offer_rendered()
-        self.show_outlook(None)
+        self._layout.addWidget(self._stack)
 
     def _summary(self) -> QVBoxLayout:
         """How much is sent, in words and as a bar, and what is not."""
@@ -115,6 +127,9 @@ class ContextPanel(QWidget):
 
     def show_outlook(self, outlook: Outlook | None, busy: bool = False) -> None:
         """`busy`: it is being counted anew; None: there is none, or none yet."""
+        if not self._made:
+            self._last = (outlook, busy)
+            return
         self._offer_rendered()
         if outlook is None:
             self._show_empty(busy)
@@ -174,6 +189,8 @@ class ContextPanel(QWidget):
 
     def _taker(self) -> QWidget | None:
         """Of the focus, in what is shown."""
+        if not self._made:
+            return None
         shown = self._stack.currentWidget()
         if shown is self._content:
             return self.list
@@ -191,6 +208,8 @@ class ContextPanel(QWidget):
 
     def show_rendered(self, rendered: RenderedPrompt | None) -> None:
         """None: it could not be made."""
+        if not self._made:
+            return
         self._offer_rendered()
         if rendered is None:
             return
