@@ -15,6 +15,7 @@ COMMANDS = {
     "ask": "ask the local model one question",
     "chats": "list, show, search, import and export conversations",
     "models": "models on this computer",
+    "jobs": "work in the background: downloads and more",
     "doctor": "check this installation",
 }
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ import apsw
 from desktop_llm.core.conversations import FIRST_PRIVATE
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.storage.disk import FULL, disk_fault, is_full
-from desktop_llm.storage.migrations import MIGRATIONS
+from desktop_llm.storage.migrations import MIGRATIONS, Migrations
 
 T = TypeVar("T")
 BUSY_MILLISECONDS = 5000
@@ -36,9 +37,14 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, before_migration: Callable[[Path], object] | None = None
+        self,
+        path: Path,
+        before_migration: Callable[[Path], object] | None = None,
+        migrations: Migrations = MIGRATIONS,
     ) -> None:
+        """`migrations`: the shape of the file, step by step; those of the conversations."""
         self.path = path
+        self._migrations = migrations
         self._local = threading.local()
         self._lock = threading.Lock()
         self._readers: list[apsw.Connection] = []
@@ -50,7 +56,7 @@ class Database:
         self._thread.start()
 
     def _connect(self, before_migration: Callable[[Path], object] | None) -> apsw.Connection:
-        return _open(self.path, before_migration)
+        return _open(self.path, before_migration, self._migrations)
 
     def write(self, change: Callable[[apsw.Connection], T], *, durable: bool = True) -> T:
         """Run `change` in one transaction and wait for its end; a failure leaves nothing of it."""
@@ -131,7 +137,7 @@ class MemoryDatabase(Database):
         for pragma in ("foreign_keys = ON", "trusted_schema = OFF", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         for number in range(len(MIGRATIONS)):
-            _migrate(connection, number)
+            _migrate(connection, number, MIGRATIONS)
         connection.execute("UPDATE given_ids SET last = ?", (FIRST_PRIVATE,))
         return connection
 
@@ -174,11 +180,13 @@ def check(connection: apsw.Connection, path: Path) -> None:
         raise EnvironmentFault(FaultCode.DATABASE_DAMAGED, path=str(path))
 
 
-def _open(path: Path, before_migration: Callable[[Path], object] | None) -> apsw.Connection:
+def _open(
+    path: Path, before_migration: Callable[[Path], object] | None, migrations: Migrations
+) -> apsw.Connection:
     if os.name == "posix" and len(os.fsencode(path.absolute())) > LONGEST_PATH:
         raise EnvironmentFault(FaultCode.PATH_TOO_LONG, path=str(path), most=LONGEST_PATH)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    known = len(MIGRATIONS)
+    known = len(migrations)
     existing = path.exists() and path.stat().st_size > 0
     if existing:
         _read_header(path, known)
@@ -197,7 +205,7 @@ def _open(path: Path, before_migration: Callable[[Path], object] | None) -> apsw
         if 0 < version < known and before_migration is not None:
             before_migration(path)
         for number in range(version, known):
-            _transaction(connection, lambda to, n=number: _migrate(to, n), durable=True)  # type: ignore[misc]
+            _transaction(connection, partial(_migrate, number=number, migrations=migrations), True)
     except BaseException:
         connection.close()
         raise
@@ -248,10 +256,10 @@ def _use_log(connection: apsw.Connection) -> None:
             return
 
 
-def _migrate(connection: apsw.Connection, number: int) -> None:
+def _migrate(connection: apsw.Connection, number: int, migrations: Migrations) -> None:
     if _value(connection, "PRAGMA user_version") > number:
         return  # another process was first
-    connection.execute(MIGRATIONS[number][1])
+    connection.execute(migrations[number][1])
     connection.execute(f"PRAGMA user_version = {number + 1}")
 
 

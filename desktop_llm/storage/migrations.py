@@ -182,7 +182,9 @@ CREATE INDEX messages_edited ON messages (made) WHERE made = 'edited';
 CREATE INDEX messages_rated ON messages (rating) WHERE rating <> '';
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (
+Migrations = tuple[tuple[str, str], ...]  # a name and its SQL
+
+MIGRATIONS: Migrations = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
     ("new draft", _NEW_DRAFT),

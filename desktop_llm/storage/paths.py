@@ -40,6 +40,11 @@ class Folders:
         return self.data / "conversations.db"
 
     @property
+    def jobs_database(self) -> Path:
+        """Apart from the conversations: a download writes there every second."""
+        return self.data / "jobs.db"
+
+    @property
     def settings_file(self) -> Path:
         return self.data / "settings.toml"
 

@@ -296,6 +296,97 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” is damaged, or of a kind of archive that the program cannot open."),
         _("Copy or download it anew, or unpack it and choose the conversations.json in it."),
     ),
+    FaultCode.NO_JOB: lambda: (
+        _("There is no job {number}."),
+        _("“desktop-llm jobs list” shows which there are."),
+    ),
+    FaultCode.JOB_STOPPED: lambda: (
+        _("Job {number} was paused or cancelled elsewhere."),
+        _("“desktop-llm jobs resume {number}” goes on with it."),
+    ),
+    FaultCode.ADDRESS_INVALID: lambda: (
+        _("“{path}” is no address of a file that can be downloaded."),
+        _("Give one that begins with https:// and ends with the file's name."),
+    ),
+    FaultCode.JOB_CRASHED: lambda: (
+        _("The work on it has ended the program behind it several times."),
+        _("Try again; if it stays so, report it with the diagnostics file."),
+    ),
+    FaultCode.JOBS_BUSY: lambda: (
+        _("The work in the background does not stop just now."),
+        _("Pause it on the page “Jobs”, then try again."),
+    ),
+    FaultCode.OFFLINE: lambda: (
+        _("The offline switch is on: no connection to {host} was made."),
+        _("Turn it off in the settings, then go on."),
+    ),
+    FaultCode.HUB_UNREACHABLE: lambda: (
+        _("{host} cannot be reached ({reason})."),
+        _("Check the network, and the proxy or mirror in the settings, then try again."),
+    ),
+    FaultCode.HUB_BUSY: lambda: (
+        _("{host} is overloaded or being repaired (HTTP {status})."),
+        _("Try again later; what has arrived is kept."),
+    ),
+    FaultCode.HUB_SLOW: lambda: (
+        _("{host} sends next to nothing."),
+        _("Try again later, or set a mirror in the settings; what has arrived is kept."),
+    ),
+    FaultCode.CONNECTION_LOST: lambda: (
+        _("The connection to {host} broke off, again and again."),
+        _("Check the network and try again; what has arrived is kept."),
+    ),
+    FaultCode.HUB_TOKEN: lambda: (
+        _("{host} gives “{path}” only to those it knows, or has nothing of that name."),
+        _("Check the name, or set a token of yours in the settings."),
+    ),
+    FaultCode.HUB_GATED: lambda: (
+        _("The makers of “{path}” ask that you accept their licence first."),
+        _("Accept it on the model's page at {host}, and set your token in the settings."),
+    ),
+    FaultCode.HUB_REFUSED: lambda: (
+        _("{host} refuses “{path}” (HTTP {status})."),
+        _("Check whether your token may read it, or choose another model."),
+    ),
+    FaultCode.HUB_NOTHING_THERE: lambda: (
+        _("{host} has no “{path}”."),
+        _("It may have been renamed or removed: search for it again."),
+    ),
+    FaultCode.HUB_ODD: lambda: (
+        _("{host} answered in a way that makes no sense ({reason})."),
+        _("Try again later, or without the mirror or proxy that is set."),
+    ),
+    FaultCode.CERTIFICATE_REFUSED: lambda: (
+        _("{host} does not prove who it is ({reason})."),
+        _(
+            "Do not go on in a network you do not know. In a company's network, choose its "
+            "certificate in the settings."
+        ),
+    ),
+    FaultCode.PROXY_FAILED: lambda: (
+        _("The proxy does not work ({path})."),
+        _("Check its address in the settings."),
+    ),
+    FaultCode.REDIRECT_REFUSED: lambda: (
+        _("{host} leads to an address that is not safe."),
+        _("Try without the mirror that is set, or report it to whoever runs it."),
+    ),
+    FaultCode.SIGN_IN_PAGE: lambda: (
+        _("A page came instead of the file: this network wants you to sign in."),
+        _("Open any page in a browser, sign in there, then try again."),
+    ),
+    FaultCode.DOWNLOAD_CHANGED: lambda: (
+        _("“{path}” is another file on the server than it was."),
+        _("Choose it anew from the search, so that its new version is fetched."),
+    ),
+    FaultCode.DOWNLOAD_DIFFERS: lambda: (
+        _("“{path}” arrived damaged twice: its hash is not the one that was promised."),
+        _("It was deleted. Try again later, or without the mirror that is set."),
+    ),
+    FaultCode.NO_ROOM: lambda: (
+        _("“{path}” has {free} free, and {needed} are needed."),
+        _("Free some space, then go on; what has arrived is kept."),
+    ),
     FaultCode.EXPORT_FAILED: lambda: (
         _("“{path}” could not be made ({reason})."),
         _("Export fewer conversations at a time, or choose another form."),

@@ -185,7 +185,7 @@ def test_enter_while_an_input_method_composes_never_sends(qtbot):
 
 def test_the_window_imports_nothing_heavy():
     heavy = ["llama_cpp", "torch", "transformers", "spacy", "nltk", "onnxruntime",
-             "huggingface_hub"]  # fmt: skip
+             "huggingface_hub", "httpx2"]  # fmt: skip
     script = f"import sys, desktop_llm.app;print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -1,0 +1,155 @@
+"""`jobs run|list|show|pause|resume|cancel|log|clear`: the work that goes on without a window."""
+
+import argparse
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from desktop_llm.core.jobs import Job, JobEvent, JobKind
+from desktop_llm.services.jobs import JobService, runner_lock
+from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.words.faults import word_fault
+from desktop_llm.words.jobs import event_words, kind_words, progress_words, state_words
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("run", help="work through the queue, then end").set_defaults(run=run_runner)
+    listing = actions.add_parser("list")
+    listing.set_defaults(run=run_list)
+    made = [listing]
+    for name, run in (("show", run_show), ("log", run_log)):
+        made.append(actions.add_parser(name))
+        made[-1].set_defaults(run=run)
+        made[-1].add_argument("id", type=int)
+    for name in ("pause", "resume", "cancel"):
+        made.append(actions.add_parser(name))
+        made[-1].set_defaults(run=run_wish, wish=name)
+        made[-1].add_argument("id", type=int, nargs="+")
+    for each in made:
+        each.add_argument("--json", action="store_true")
+    clear = actions.add_parser("clear", help="strike what has ended from the list")
+    clear.set_defaults(run=run_clear)
+
+
+@contextmanager
+def _service(options: argparse.Namespace) -> Iterator[JobService]:
+    folders = resolve_folders(options.data_dir)
+    folders.ensure()
+    service = JobService(folders)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def run_list(options: argparse.Namespace) -> int:
+    with _service(options) as service:
+        jobs = service.all()
+    if options.json:
+        print(json.dumps([job_values(job) for job in jobs], ensure_ascii=False))
+        return 0
+    for job in jobs:
+        print("\t".join(_fields(job)))
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    with _service(options) as service:
+        job = service.get(options.id)
+    if options.json:
+        print(json.dumps(job_values(job), ensure_ascii=False))
+        return 0
+    print("\t".join(_fields(job)))
+    if job.fault is not None:
+        print(word_fault(job.fault))
+    for file in job.result.get("files", ()):
+        print(f"{file['path']}\t{file['sha256']}")
+    return 0
+
+
+def run_log(options: argparse.Namespace) -> int:
+    with _service(options) as service:
+        events = service.events(options.id)
+    if options.json:
+        print(json.dumps([_event_values(event) for event in events], ensure_ascii=False))
+        return 0
+    for event in events:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
+        print(f"{when}\t{event_words(event)}")
+    return 0
+
+
+def run_wish(options: argparse.Namespace) -> int:
+    with _service(options) as service:
+        jobs = [getattr(service, options.wish)(job) for job in options.id]
+    if options.json:
+        print(json.dumps([job_values(job) for job in jobs], ensure_ascii=False))
+        return 0
+    for job in jobs:
+        print("\t".join(_fields(job)))
+    return 0
+
+
+def run_clear(options: argparse.Namespace) -> int:
+    with _service(options) as service:
+        service.forget()
+    return 0
+
+
+def run_runner(options: argparse.Namespace) -> int:
+    """The composition root of the runner's process. Nothing to do, or another is at it: 0."""
+    from desktop_llm.core.confinement import drop_privileges
+    from desktop_llm.services.downloads import Downloads
+    from desktop_llm.services.runner import Kind, Runner
+    from desktop_llm.storage.jobs import open_jobs
+
+    os.umask(0o077)
+    drop_privileges()
+    folders = resolve_folders(options.data_dir)
+    folders.ensure()
+    jobs = open_jobs(folders.jobs_database)
+    kinds: dict[str, Kind] = {JobKind.DOWNLOAD.value: Downloads(folders.models)}
+    runner = Runner(jobs, runner_lock(folders), kinds)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, lambda *_: runner.end())
+    try:
+        runner.run()
+    finally:
+        jobs.close()
+    return 0
+
+
+def _fields(job: Job) -> list[str]:
+    state = state_words(job)
+    return [str(job.id), kind_words(job.kind), state, progress_words(job), job.title]
+
+
+def job_values(job: Job) -> dict[str, Any]:
+    """For machines."""
+    fault = job.fault
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": job.title,
+        "state": job.state.value,
+        "wish": job.wish.value,
+        "done": job.progress.done,
+        "total": job.progress.total,
+        "rate": job.progress.rate,
+        "phase": job.progress.phase.value,
+        "fault": None if fault is None else {"code": fault.code.value, **fault.data},
+        "result": dict(job.result),
+        "created": job.created,
+        "started": job.started,
+        "ended": job.ended,
+    }
+
+
+def _event_values(event: JobEvent) -> dict[str, Any]:
+    return {"time": event.time, "kind": event.kind, **event.data}

@@ -1,0 +1,92 @@
+"""Jobs in words: what one is at, and what happened to it."""
+
+from desktop_llm.core.errors import DesktopLlmError, fault_from
+from desktop_llm.core.jobs import (
+    Job,
+    JobEvent,
+    JobEventKind,
+    JobKind,
+    JobPhase,
+    JobState,
+    Wish,
+)
+from desktop_llm.words import _, counted
+from desktop_llm.words.amounts import left_words, rate_words, size_words
+from desktop_llm.words.faults import word_fault
+
+
+def kind_words(kind: str) -> str:
+    return {JobKind.DOWNLOAD.value: _("Download")}.get(kind, kind)
+
+
+def state_words(job: Job) -> str:
+    """One or two words."""
+    if job.state is JobState.RUNNING and job.wish is not Wish.NONE:
+        return _("stopping …")
+    if job.state is JobState.RUNNING:
+        return {
+            JobPhase.NONE: _("running"),
+            JobPhase.CONNECTING: _("connecting …"),
+            JobPhase.TRANSFERRING: _("running"),
+            JobPhase.WAITING: _("waits to try again"),
+            JobPhase.CHECKING: _("being checked"),
+            JobPhase.PLACING: _("being put in place"),
+        }[job.progress.phase]
+    return {
+        JobState.QUEUED: _("waits its turn"),
+        JobState.PAUSED: _("paused"),
+        JobState.DONE: _("done"),
+        JobState.FAILED: _("failed"),
+        JobState.CANCELLED: _("cancelled"),
+    }[job.state]
+
+
+def progress_words(job: Job) -> str:
+    """How much of it, how fast, how long still; empty where nothing is known."""
+    now = job.progress
+    parts = []
+    if now.total and job.state is not JobState.DONE:
+        sizes = _("{done} of {total}")
+        parts.append(sizes.format(done=size_words(now.done), total=size_words(now.total)))
+    elif now.total or now.done:
+        parts.append(size_words(now.total or now.done))
+    if job.state is JobState.RUNNING and now.phase is JobPhase.TRANSFERRING and now.rate > 0:
+        parts.append(rate_words(now.rate))
+        if (left := now.seconds_left) is not None:
+            parts.append(left_words(left))
+    return "  ·  ".join(parts)
+
+
+def event_words(event: JobEvent) -> str:
+    """A sentence of what happened."""
+    fault = _fault(event)
+    reason = "" if fault is None else str(word_fault(fault))
+    what = "" if fault is None else word_fault(fault).what
+    kind = event.kind
+    if kind == JobEventKind.RETRYING:
+        seconds = round(float(event.data.get("seconds", 0)))
+        again = counted(
+            "Another try in {number} second.", "Another try in {number} seconds.", seconds
+        )
+        return f"{what} {again}".strip()
+    if kind == JobEventKind.RESTARTED:
+        return f"{what} {_('It is begun anew.')}".strip()
+    if kind == JobEventKind.CHECKED:
+        said = _("“{path}” is here and sound, SHA-256 {sha256}.")
+        return said.format(path=event.data.get("path", ""), sha256=event.data.get("sha256", ""))
+    words = {
+        JobEventKind.QUEUED.value: _("Put into the queue."),
+        JobEventKind.STARTED.value: _("Begun."),
+        JobEventKind.PAUSED.value: _("Paused."),
+        JobEventKind.RESUMED.value: _("Put into the queue again."),
+        JobEventKind.INTERRUPTED.value: _("Interrupted: the program or the computer stopped."),
+        JobEventKind.DONE.value: _("Done."),
+        JobEventKind.FAILED.value: _("Failed."),
+        JobEventKind.CANCELLED.value: _("Cancelled."),
+    }.get(kind, kind)
+    return f"{words} {reason}".strip()
+
+
+def _fault(event: JobEvent) -> DesktopLlmError | None:
+    code = event.data.get("fault")
+    return None if code is None else fault_from(code, event.data.get("values", {}))
