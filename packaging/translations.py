@@ -1,8 +1,10 @@
 """The catalogues of `resources/i18n`: `update` from the source, `check`, `compile` for use.
 
-A check fails on a text without translation, a fuzzy one, and one whose placeholders differ.
+A check fails on a text without translation, a fuzzy one, one whose placeholders differ, and one
+within an f-string, where nobody would find it.
 """
 
+import ast
 import string
 import sys
 from pathlib import Path
@@ -43,7 +45,7 @@ def update() -> None:
 def check() -> list[str]:
     """What is wrong, one line each."""
     wanted = {message.id for message in _template() if message.id}
-    wrong = []
+    wrong = _hidden()
     for path in sorted(FOLDER.glob("*.po")):
         catalogue = _read(path)
         present = {message.id for message in catalogue if message.id}
@@ -55,6 +57,22 @@ def check() -> list[str]:
             if message.id and (fault := _fault(message)):
                 wrong.append(f"{path.name}: {fault}: {message.id}")
     return wrong
+
+
+def _hidden() -> list[str]:
+    """Texts to be translated within f-strings: Babel does not look into these."""
+    found = []
+    for path in sorted((ROOT / "desktop_llm").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found += [
+                    f"{path.relative_to(ROOT)}:{call.lineno}: a text within an f-string"
+                    for call in ast.walk(node)
+                    if isinstance(call, ast.Call)
+                    and isinstance(call.func, ast.Name)
+                    and call.func.id in KEYWORDS
+                ]
+    return found
 
 
 def _fault(message: Message) -> str:

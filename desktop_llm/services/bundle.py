@@ -9,6 +9,7 @@ from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
+from desktop_llm.services.jobs import JobService
 from desktop_llm.services.maintenance import Maintenance
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.titles import Titles
@@ -65,6 +66,7 @@ class Services:
     maintenance: Maintenance
     watch: ChangeWatch
     private: "PrivateSpace"
+    jobs: JobService
 
     @classmethod
     def open(
@@ -115,12 +117,14 @@ class Services:
             lambda memory: ChatService(memory, models, engine, current, beside=chat)
         )
         return cls(
-            folders, database, engine, models, chat, titles, backups, maintenance, watch, private
-        )
+            folders, database, engine, models, chat, titles, backups, maintenance, watch, private,
+            JobService(folders),
+        )  # fmt: skip
 
     def stop(self) -> None:
         """End whatever runs; the database stays open for what is still to be kept."""
         self.watch.close()
+        self.jobs.close()
         self.engine.close()
         self.titles.close()
         self.maintenance.close()

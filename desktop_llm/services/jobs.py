@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.jobs import Job, JobEvent, JobKind
 from desktop_llm.storage.jobs import Jobs, open_jobs
 from desktop_llm.storage.locks import FileLock
 from desktop_llm.storage.logs import RUNNER_LOG, rotate
-from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.paths import Folders, resolve_folders
 from desktop_llm.storage.watch import ChangeWatch
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class JobService:
         self._held = False  # nobody is to start a runner
         self._closing = threading.Event()
         self._watch: ChangeWatch | None = None
+        self._on_change: Callable[[], object] = lambda: None
         self._thread: threading.Thread | None = None
         self._next_start = 0.0
         self._pause = SHORTEST_PAUSE
@@ -54,13 +55,16 @@ class JobService:
 
     def watch(self, on_change: Callable[[], object]) -> None:
         """Call back, on another thread, when something has changed; and see that a runner lives
-        while there is work. Once.
+        while there is work. Called again, the new callback takes the place of the old.
         """
         self._jobs()
+        self._on_change = on_change
         with self._lock:
             if self._watch is not None or self._closing.is_set():
                 return
-            self._watch = ChangeWatch(self._folders.jobs_database, on_change, seconds=0.5)
+            self._watch = ChangeWatch(
+                self._folders.jobs_database, lambda: self._on_change(), seconds=LOOK_SECONDS / 2
+            )
             self._thread = threading.Thread(target=self._look_after, name="jobs", daemon=True)
             self._thread.start()
 
@@ -161,6 +165,8 @@ class JobService:
 
     def _jobs(self) -> Jobs:
         with self._lock:
+            if self._closing.is_set():
+                raise ProgramFault(FaultCode.BUG, detail="the jobs are closed")
             if self._opened is None:
                 self._opened = open_jobs(self._folders.jobs_database)
             return self._opened
@@ -226,5 +232,6 @@ if sys.platform == "win32":
 
 def runner_command(folders: Folders) -> list[str]:
     """-P: a file called json.py in the folder a person works in is no module of ours."""
-    place = ["--data-dir", str(folders.data)] if folders.fixed else []
+    usual = not folders.fixed and resolve_folders(None).data == folders.data
+    place = [] if usual else ["--data-dir", str(folders.data)]
     return [sys.executable, "-P", "-m", "desktop_llm", *place, "jobs", "run"]

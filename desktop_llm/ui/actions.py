@@ -65,6 +65,7 @@ class Command(Enum):
     SETTINGS = Declared(noted("Settings"), Group.VIEW, "gear", ("Ctrl+,", "Ctrl+9"))
     BACKUPS = Declared(noted("Backups"), Group.VIEW, "clock-counter-clockwise")
     CORRECTIONS = Declared(noted("Corrections"), Group.VIEW, "graduation-cap", ("Ctrl+7",))
+    JOBS = Declared(noted("Jobs"), Group.VIEW, "queue", ("Ctrl+8",))
     BIN = Declared(noted("Deleted"), Group.VIEW, "trash")
     LIST = Declared(noted("Conversation list"), Group.VIEW, "list", ("Ctrl+B",))
     BRANCHES = Declared(noted("Versions and branches"), Group.VIEW, "git-branch", ("Ctrl+Shift+B",))

@@ -123,9 +123,8 @@ class AttachmentsCare(QObject):
 
     def choose_files(self) -> None:
         kinds = _("Documents") + " (*.txt *.md *.pdf *.docx *.csv *.tsv *.html *.htm)"
-        paths, _kind = QFileDialog.getOpenFileNames(
-            self._view, _("Attach files"), "", f"{kinds};;{_('All files')} (*)"
-        )
+        filters = ";;".join((kinds, _("All files (*)")))
+        paths, _kind = QFileDialog.getOpenFileNames(self._view, _("Attach files"), "", filters)
         self.attach_files(paths)
 
     def attach_files(self, paths: Sequence[str]) -> None:

@@ -139,6 +139,7 @@ class DataCare(QObject):
 
     def move_folder(self, target: Path) -> None:
         """Everything is copied and checked; then the program starts again in the new folder."""
+        from desktop_llm.services.jobs import JobService
         from desktop_llm.storage.relocation import Relocation
 
         relocation, stop = Relocation(self._folders()), self._stop
@@ -153,7 +154,8 @@ class DataCare(QObject):
                 return not stop.is_set()
 
             def work() -> object:
-                return STAY_CLOSED if relocation.run(target, progress) else None
+                with JobService(self._folders()).held():
+                    return STAY_CLOSED if relocation.run(target, progress) else None
 
             def moved() -> None:
                 if stop.is_set():

@@ -124,9 +124,7 @@ class ExchangeCare(QObject):
         dialog = QFileDialog(self._workspace, _("Import conversations"))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters(
-            [f"{_('Conversations')} (*.json *.jsonl *.zip)", f"{_('All files')} (*)"]
-        )
+        dialog.setNameFilters([_("Conversations") + " (*.json *.jsonl *.zip)", _("All files (*)")])
         dialog.filesSelected.connect(self.read)
         dialog.open()
 
@@ -173,7 +171,7 @@ class ExchangeCare(QObject):
             len(numbers),
         )
         if cancelled:
-            words = f"{words} {_('You stopped before the end.')}"
+            words += " " + _("You stopped before the end.")
         if lines:
             ImportReport(words, lines, self._workspace).open()
             return

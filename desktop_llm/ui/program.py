@@ -30,6 +30,7 @@ from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
 from desktop_llm.ui.exchange_care import ExchangeCare
 from desktop_llm.ui.formula_pictures import FormulaPictures
+from desktop_llm.ui.jobs_care import JobsCare
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
@@ -216,6 +217,7 @@ class Program(QObject):
         self._wanted = conversation
         self.workspace.start(services.chat, conversation)
         self._model_care.start()
+        self._jobs_care.start()
         self._end_work()
 
     def _shown_conversation(self) -> int | None:
@@ -260,6 +262,7 @@ class Program(QObject):
                 Page.BACKUPS: self._backups_page,
                 Page.BIN: self._bin_page,
                 Page.CORRECTIONS: self._corrections_page,
+                Page.JOBS: self._jobs_page,
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -294,6 +297,8 @@ class Program(QObject):
             self._open_models_folder,
             self._choose_model,
         )
+        self._jobs_care = JobsCare(workspace, bridge, lambda: self.services)
+        self._jobs_care.done.connect(lambda _job: self._model_care.look())
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._leaving = Leaving(
@@ -352,6 +357,7 @@ class Program(QObject):
         def start(_nothing: None) -> None:
             self.workspace.start(private or services.chat, conversation, waiting)
             self._model_care.start()
+            self._jobs_care.start()
             self._end_work()
 
         self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
@@ -375,6 +381,8 @@ class Program(QObject):
             self._bin_care.refresh()
         elif page is Page.CORRECTIONS:
             self._corrections_care.refresh()
+        elif page is Page.JOBS:
+            self._jobs_care.refresh()
 
     def _settings_page(self) -> QWidget:
         from desktop_llm.ui.pages.settings import SettingsPage
@@ -412,6 +420,13 @@ class Program(QObject):
 
         page = CorrectionsPage()
         self._corrections_care.connect_page(page)
+        return page
+
+    def _jobs_page(self) -> QWidget:
+        from desktop_llm.ui.pages.jobs import JobsPage
+
+        page = JobsPage()
+        self._jobs_care.connect_page(page)
         return page
 
     def _welcome_page(self) -> QWidget:

@@ -1,16 +1,20 @@
 """The line at the foot: which model, how fast, how much of its context and of the memory."""
 
-from PySide6.QtWidgets import QStatusBar, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
 from desktop_llm.core.conversations import StoredMessage
+from desktop_llm.ui.icons import icon
 from desktop_llm.ui.models.messages import speed_of
 from desktop_llm.ui.widgets.plain_text import plain_label
-from desktop_llm.words import _
+from desktop_llm.words import _, counted
 
 MEGABYTE = 1_000_000
 
 
 class StatusLine(QStatusBar):
+    jobs_wanted = Signal()  # the page of them
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
@@ -19,6 +23,7 @@ class StatusLine(QStatusBar):
         self._engine.setAccessibleName(_("Model, speed, context and memory"))
         self._place = plain_label(_("Everything stays on this computer"), self)
         self._place.setToolTip(_("This program opens no connection."))
+        self._jobs: QToolButton | None = None  # made for the first
         self.addWidget(self._engine, 1)
         self.addPermanentWidget(self._place)
         self._model = ""
@@ -54,6 +59,24 @@ class StatusLine(QStatusBar):
         """Of the engine's process."""
         self._memory = _("{megabytes} MB").format(megabytes=f"{resident_bytes / MEGABYTE:,.0f}")
         self._show()
+
+    def show_jobs(self, count: int, fraction: float | None) -> None:
+        """What is being done or waits in the background, and how far the first of it is."""
+        if self._jobs is None:
+            if not count:
+                return
+            self._jobs = QToolButton(self)
+            self._jobs.setIcon(icon("queue"))
+            self._jobs.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            self._jobs.clicked.connect(self.jobs_wanted)
+            self.insertPermanentWidget(1, self._jobs)  # after the engine
+        words = counted("{number} job", "{number} jobs", count)
+        if fraction is not None:
+            words += f"  ·  {100 * fraction:.0f} %"
+        self._jobs.setText(words)
+        self._jobs.setAccessibleName(words)
+        self._jobs.setToolTip(_("What is done in the background"))
+        self._jobs.setVisible(count > 0)
 
     def text(self) -> str:
         return self._engine.text()

@@ -202,6 +202,7 @@ QFrame#tag QToolButton { border-radius: ${pill}px; }
 QFrame#picker { background: $surface; border: 1px solid $border; border-radius: 10px; }
 QStatusBar { border-top: 1px solid $border; color: $muted; }
 QStatusBar::item { border: none; }
+QStatusBar QToolButton { color: $muted; border-width: 1px; padding: 0 4px; max-height: 16px; }
 QStatusBar QLabel, QLabel[muted="true"] { color: $muted; }
 QLabel[small="true"] { color: $muted; font-size: ${small}px; }
 QLabel[strong="true"] { font-weight: 600; }

@@ -45,6 +45,7 @@ class Page(Enum):
     BACKUPS = Command.BACKUPS
     BIN = Command.BIN
     CORRECTIONS = Command.CORRECTIONS
+    JOBS = Command.JOBS
     WELCOME = None
 
 
@@ -120,7 +121,10 @@ class Workspace(QWidget):
         self._guard_keys(self.chat)
         self.chat.values.made.connect(lambda: self._guard_keys(self.chat.values))
         self.rail = Rail(
-            self.commands, [Command.CHAT, Command.CORRECTIONS], [Command.SETTINGS], self
+            self.commands,
+            [Command.CHAT, Command.CORRECTIONS, Command.JOBS],
+            [Command.SETTINGS],
+            self,
         )
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.chat)
@@ -186,6 +190,7 @@ class Workspace(QWidget):
         handle(Command.BACKUPS, lambda: self.show_page(Page.BACKUPS))
         handle(Command.BIN, lambda: self.show_page(Page.BIN))
         handle(Command.CORRECTIONS, lambda: self.show_page(Page.CORRECTIONS))
+        handle(Command.JOBS, lambda: self.show_page(Page.JOBS))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))
         handle(Command.FULL_SCREEN, self._toggle_full_screen)
@@ -213,14 +218,14 @@ class Workspace(QWidget):
         for command, action in self.commands.all():
             if command is Command.PALETTE:
                 continue
-            keys = shortcut_text(command)
+            keys, group = shortcut_text(command), _(command.value.group.value)
             picks.append(
                 Pick(
                     command,
                     _(command.value.words),
                     keys[0] if keys else "",
                     action.icon(),
-                    f"{command.value.words} {_(command.value.group.value)}",
+                    f"{command.value.words} {group}",
                     enabled=action.isEnabled(),
                 )
             )

@@ -11,7 +11,7 @@ def size_words(size: float) -> str:
         return f"{size / 1e9:,.1f} GB"
     if size >= 1e6:
         return f"{size / 1e6:,.0f} MB"
-    return f"{size / 1e3:,.0f} kB"
+    return f"{size / 1e3:,.0f} kB" if size >= 1e3 else f"{size:.0f} B"
 
 
 def rate_words(bytes_per_second: float) -> str:

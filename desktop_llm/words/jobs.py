@@ -70,7 +70,8 @@ def event_words(event: JobEvent) -> str:
         )
         return f"{what} {again}".strip()
     if kind == JobEventKind.RESTARTED:
-        return f"{what} {_('It is begun anew.')}".strip()
+        again = _("It is begun anew.")
+        return f"{what} {again}".strip()
     if kind == JobEventKind.CHECKED:
         said = _("“{path}” is here and sound, SHA-256 {sha256}.")
         return said.format(path=event.data.get("path", ""), sha256=event.data.get("sha256", ""))

@@ -72,6 +72,8 @@ def test_stop_keeps_the_partial_reply(qtbot, make_program):
 def test_a_reply_goes_on_while_another_conversation_is_shown(qtbot, make_program):
     program = make_program()
     page = shown(qtbot, program)
+    ended = []
+    page.shown.answered.connect(ended.append)  # the model may end its story before it is stopped
     page.composer.set_text("Tell me a very long story about a whale.")
     page.composer.button.click()
     qtbot.waitUntil(lambda: len(page.shown.branch) == 2, timeout=REPLY)
@@ -88,9 +90,9 @@ def test_a_reply_goes_on_while_another_conversation_is_shown(qtbot, make_program
     seen = page.view.transcript.text_of(reply)
     qtbot.waitUntil(lambda: len(page.view.transcript.text_of(reply)) > len(seen), timeout=REPLY)
     assert page.view.transcript.text_of(reply) == live.text
-    with qtbot.waitSignal(page.shown.answered, timeout=REPLY) as answered:
-        page.stop()
-    assert answered.args[0].text == page.view.transcript.text_of(reply)
+    page.stop()
+    qtbot.waitUntil(lambda: bool(ended), timeout=REPLY)
+    assert ended[0].text == page.view.transcript.text_of(reply)
     assert len(page.shown.branch) == 2
 
 

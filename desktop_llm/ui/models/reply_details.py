@@ -77,7 +77,7 @@ def comparison_words(comparison: Comparison) -> str:
     words = words.format(place=place)
     if comparison.changed:
         changed = ", ".join(_changed(name) for name in comparison.changed)
-        words = f"{words} {_('Not as it was then: {things}.').format(things=changed)}"
+        words += " " + _("Not as it was then: {things}.").format(things=changed)
     return words
 
 

@@ -56,8 +56,8 @@ class CompareSetup(PassingCard):
         self._boxes: list[tuple[QComboBox, QComboBox]] = []
         for row, name in enumerate((_("First"), _("Second"))):
             model, preset = self._box(), self._box()
-            model.setAccessibleName(f"{name}: {_('Model')}")
-            preset.setAccessibleName(f"{name}: {_('Preset')}")
+            for box, kind in ((model, _("Model")), (preset, _("Preset"))):
+                box.setAccessibleName(f"{name}: {kind}")
             preset.activated.connect(lambda _at, row=row: self._preset_chosen(row))
             label = plain_label(name, self)
             label.setProperty("muted", True)
