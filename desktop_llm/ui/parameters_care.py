@@ -332,4 +332,4 @@ def import_words(taken: int, left_out: Sequence[str]) -> str:
             "Not taken: {{names}} and {number} more.",
             rest,
         )
-    return f"{words} {more.replace('{names}', _(', ').join(names))}"
+    return words + " " + more.replace("{names}", _(", ").join(names))

@@ -82,9 +82,8 @@ class PromptsCare(QObject):
     def retire(self) -> None:
         """Another one takes this one's place: it gets what was typed here."""
         self._form.give_up()
-        editor = self._panel.editor
-        if self._panel.editing and (typed := editor.unsaved()) is not None:
-            self._unsaved.edited = (editor.stored, typed)
+        if self._panel.editing and (typed := self._panel.editor.unsaved()) is not None:
+            self._unsaved.edited = (self._panel.editor.stored, typed)
 
     def refresh(self) -> None:
         """The services are open, or have another database."""

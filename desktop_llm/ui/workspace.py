@@ -120,6 +120,7 @@ class Workspace(QWidget):
         self._before_text = BeforeText(self)
         self._guard_keys(self.chat)
         self.chat.values.made.connect(lambda: self._guard_keys(self.chat.values))
+        self.chat.library.editor_made.connect(self._guard_keys)
         self.rail = Rail(
             self.commands,
             [Command.CHAT, Command.CORRECTIONS, Command.JOBS],

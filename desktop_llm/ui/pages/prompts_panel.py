@@ -42,6 +42,7 @@ class PromptsPanel(QWidget):
     examples_wanted = Signal()
     import_wanted = Signal()
     export_wanted = Signal()
+    editor_made = Signal(object)  # the `PromptEditor`
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,9 +57,7 @@ class PromptsPanel(QWidget):
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._nothing.setMargin(MARGIN)
         self.empty = EmptyState(icon("notebook", Role.PlaceholderText), self)
-        self.editor = PromptEditor(self)
-        self.editor.saved.connect(self.save_wanted)
-        self.editor.left.connect(self._left_editor)
+        self._editor: PromptEditor | None = None
         self._content = QWidget(self)
         column = QVBoxLayout(self._content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -68,13 +67,24 @@ class PromptsPanel(QWidget):
         column.addWidget(self._nothing, 1)
         column.addLayout(foot)
         self._stack = QStackedWidget(self)
-        for widget in (self.empty, self._content, self.editor):
+        for widget in (self.empty, self._content):
             self._stack.addWidget(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self._show_actions()
+
+    @property
+    def editor(self) -> PromptEditor:
+        """Made when it is first wanted: few people write prompts."""
+        if self._editor is None:
+            self._editor = PromptEditor(self)
+            self._editor.saved.connect(self.save_wanted)
+            self._editor.left.connect(self._left_editor)
+            self._stack.addWidget(self._editor)
+            self.editor_made.emit(self._editor)
+        return self._editor
 
     def _head(self) -> QHBoxLayout:
         self.search = QLineEdit(self)
@@ -162,7 +172,7 @@ class PromptsPanel(QWidget):
         if not self.list.currentIndex().isValid():
             self._choose(min(at, self.model.rowCount() - 1))
         self._show_found()
-        if self._stack.currentWidget() is not self.editor:
+        if not self.editing:
             self._show_library()
 
     def choose(self, number: int) -> None:
@@ -184,7 +194,7 @@ class PromptsPanel(QWidget):
 
     def edit(self, stored: Prompt, typed: Prompt | None = None) -> None:
         """Another one that is being written is left as by Esc."""
-        if self._stack.currentWidget() is self.editor and self.editor.unsaved() is not None:
+        if self.editing and self.editor.unsaved() is not None:
             self.left.emit(self.editor.stored, self.editor.unsaved())
         self.editor.open(stored, typed)
         self._show(self.editor)
@@ -193,7 +203,7 @@ class PromptsPanel(QWidget):
 
     @property
     def editing(self) -> bool:
-        return self._stack.currentWidget() is self.editor
+        return self._editor is not None and self._stack.currentWidget() is self._editor
 
     def close_editor(self) -> None:
         self.editor.open(NEW)
@@ -226,7 +236,7 @@ class PromptsPanel(QWidget):
         shown = self._stack.currentWidget()
         if shown is self._content:
             self.search.setFocus(reason)
-        elif shown is self.editor:
+        elif self.editing:
             self.editor.text.setFocus(reason)
         else:
             self.setFocus(reason)
