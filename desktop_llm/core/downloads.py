@@ -47,6 +47,8 @@ class DownloadSpec:
     files: tuple[RemoteFile, ...]
     source: str = ""
     revision: str = ""
+    licence: str = ""  # as the source names it
+    languages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.files or not is_safe_name(self.folder):
@@ -60,7 +62,9 @@ class DownloadSpec:
         return sum(file.size or 0 for file in self.files)
 
     def to_values(self) -> dict[str, Any]:
-        return asdict(self) | {"files": [asdict(file) for file in self.files]}
+        """As JSON has it."""
+        files = [asdict(file) for file in self.files]
+        return asdict(self) | {"files": files, "languages": list(self.languages)}
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "DownloadSpec":
@@ -72,6 +76,8 @@ class DownloadSpec:
                 files=tuple(RemoteFile(**file) for file in files),
                 source=values.get("source", ""),
                 revision=values.get("revision", ""),
+                licence=values.get("licence", ""),
+                languages=tuple(values.get("languages", ())),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("no download") from error

@@ -1,7 +1,9 @@
 """Models as values: what is on disk, how it is loaded, what the worker says of it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.ranges import check_range
 
 
@@ -58,16 +60,40 @@ class LoadedModel:
     runtime: str = ""  # version of the inference library
 
 
+class ModelSource(StrEnum):
+    STARTER = "starter"  # within a Python package
+    DOWNLOADED = "downloaded"
+    FOLDER = "folder"  # put into the models folder by a person
+    LINKED = "linked"  # used where it lies
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledModel:
-    """A model file this computer has."""
+    """A model that this computer has. What the file says of itself is known once it was read."""
 
     name: str  # unique in the library; what `--model` takes
-    path: str
-    size_bytes: int
-    source: str  # "starter", "linked"
+    path: str  # of the file, the first of a split one, or the folder of an encoder
+    size_bytes: int  # of all its files
+    source: ModelSource
+    files: tuple[str, ...] = ()  # all of them; empty: `path` alone
+    projector: str = ""  # path of the file that gives it pictures or sound
+    app: str = ""  # the program whose file it is
+    repo: str = ""  # on the Hub, where it is known
+    revision: str = ""
+    sha256: str = ""  # of `path`, where it was downloaded
+    kind: ModelKind = ModelKind.CHAT
+    title: str = ""  # as the file calls itself
     architecture: str = ""
     parameters: int = 0
     quantization: str = ""
     context_length: int = 0  # the model was trained for
+    languages: tuple[str, ...] = ()
     licence: str = ""
+    has_template: bool = False
+    last_used: float = 0.0  # seconds since 1970; 0: never
+    prompt_rate: float = 0.0  # tokens a second, as measured here; 0: not yet
+    decode_rate: float = 0.0
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        return self.files or (self.path,)

@@ -20,12 +20,13 @@ from pathlib import Path
 
 from desktop_llm import __version__
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.hub.gguf import read_header
 from desktop_llm.storage.inspection import inspect_database
 from desktop_llm.storage.library import Library
-from desktop_llm.storage.logs import CRASH_LOG, ENGINE_LOG, WINDOW_LOG, tail
+from desktop_llm.storage.logs import CRASH_LOG, ENGINE_LOG, RUNNER_LOG, WINDOW_LOG, tail
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import peek
 
@@ -134,7 +135,7 @@ class Diagnostics:
             ("Engine", lambda: self._worker(round_trip)),
         ]
         if logs:
-            for name in (WINDOW_LOG, ENGINE_LOG, CRASH_LOG):
+            for name in (WINDOW_LOG, ENGINE_LOG, RUNNER_LOG, CRASH_LOG):
                 sections.append((f"End of {name}", lambda name=name: self._log(name)))  # type: ignore[misc]
         now = datetime.now().astimezone().isoformat("T", "seconds")
         parts = [f"desktop-llm diagnostics, {now}\nNo word of any conversation is in it.\n"]
@@ -187,6 +188,9 @@ class Diagnostics:
         lines = []
         for model in Library(self._folders).models():
             facts = [model.source, _size(model.size_bytes)]
+            if model.kind is ModelKind.ENCODER:
+                lines.append(f"{model.name}: {', '.join(facts)}, encoder")
+                continue
             try:
                 header = read_header(Path(model.path))
             except EnvironmentFault as fault:

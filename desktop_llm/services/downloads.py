@@ -15,6 +15,7 @@ from desktop_llm.hub.download import Download, Patience, RateLimit, Received, Wa
 from desktop_llm.hub.gguf import read_header
 from desktop_llm.services.runner import JobRun, Lane
 from desktop_llm.storage.disk import disk_faults, sync, write_atomically
+from desktop_llm.storage.library import write_source
 
 INCOMING = ".incoming"  # in the models folder: on the disk they go to, so that placing is a rename
 
@@ -104,6 +105,7 @@ class Downloads:
                 placed.append({"path": str(target), "size": one.size, "sha256": one.sha256})
             for folder in folders:
                 sync(folder)
+        _say_source(self._models / spec.folder, spec, received)
         shutil.rmtree(aside, ignore_errors=True)
         _marker(aside).unlink(missing_ok=True)
         return placed
@@ -170,6 +172,16 @@ def _marker(aside: Path) -> Path:
 def _mark(marker: Path, received: list[Received]) -> None:
     values = [{"size": one.size, "sha256": one.sha256} for one in received]
     write_atomically(marker, json.dumps(values))
+
+
+def _say_source(folder: Path, spec: DownloadSpec, received: list[Received]) -> None:
+    """For the library: whence the files are, and what their hashes were."""
+    files = {
+        file.name: {"sha256": one.sha256, "size": one.size}
+        for file, one in zip(spec.files, received, strict=True)
+    }
+    source = {"repo": spec.source, "revision": spec.revision, "licence": spec.licence}
+    write_source(folder, {**source, "languages": list(spec.languages), "files": files})
 
 
 def _watcher(run: JobRun, spec: DownloadSpec, before: int, file: RemoteFile) -> Watcher:

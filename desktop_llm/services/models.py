@@ -2,21 +2,22 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from desktop_llm.core.engine import Event
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
-from desktop_llm.core.gguf import Header
+from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.memory import estimate, largest_context
+from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.engine.memory import free_memory
-from desktop_llm.hub.gguf import read_header
+from desktop_llm.services.model_library import ModelLibrary, Surveyed
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.load_marker import LoadMarker
 
+TELLING_PROMPT, TELLING_REPLY = 256, 32  # tokens from which a speed says something
 _DEATHS = (FaultCode.MODEL_CRASHED_LOADING, FaultCode.MODEL_OUT_OF_MEMORY)
 
 
@@ -34,31 +35,35 @@ class ModelService:
         engine is to keep KV states.
         """
         self._states = states
-        self._library = library
+        self.library = ModelLibrary(library)
         self._engine = engine
         self._marker = None if marker is None else LoadMarker(marker)
-        self._headers: dict[str, tuple[tuple[int, int], Header]] = {}
         self._options: LoadOptions | None = None  # that the last load was asked with
         self._lock = threading.Lock()  # of the next
         self._loading: tuple[tuple[str, LoadOptions], Task[Event, LoadedModel]] | None = None
 
     def installed(self) -> list[InstalledModel]:
-        """Every usable model file."""
+        """Every usable model that writes text."""
         return [model for model, fault in self.survey() if fault is None]
 
-    def survey(self) -> list[tuple[InstalledModel, EnvironmentFault | None]]:
-        """Every model file, and why it cannot be used where it cannot."""
-        found: list[tuple[InstalledModel, EnvironmentFault | None]] = []
-        for model in self._library.models():
-            try:
-                found.append((self._described(model), None))
-            except EnvironmentFault as fault:
-                found.append((model, fault))
-        return found
+    def survey(self) -> Surveyed:
+        """Every model that writes text, and why it cannot be used where it cannot."""
+        return [
+            (model, fault)
+            for model, fault in self.library.all()
+            if fault is not None or model.kind is ModelKind.CHAT
+        ]
 
     def find(self, name: str) -> InstalledModel:
-        """By name or path, its header checked. Raises EnvironmentFault."""
-        return self._described(self._library.find(name))
+        """One that writes text, by name or path, its header checked; the first of them where
+        `name` is empty. Raises EnvironmentFault.
+        """
+        model = self.library.find(name)
+        if model.kind is not ModelKind.CHAT:
+            raise EnvironmentFault(
+                FaultCode.MODEL_OTHER_KIND, path=model.path, detail=model.kind.value
+            )
+        return model
 
     def is_loaded(self, model: InstalledModel, options: LoadOptions) -> bool:
         """That file, with these options."""
@@ -95,6 +100,18 @@ class ModelService:
     def current(self) -> LoadedModel | None:
         return self._engine.model
 
+    def note_reply(self, stats: GenerationStats) -> None:
+        """Remember that the model was used, and how fast it was where that says something."""
+        if (model := self._engine.model) is None:
+            return
+        read = stats.prompt_tokens - stats.reused_tokens
+        prompt_rate = read / stats.prompt_seconds if stats.prompt_seconds > 0 else 0.0
+        self.library.note_use(
+            model.path,
+            prompt_rate if read >= TELLING_PROMPT else 0.0,
+            stats.tokens_per_second if stats.completion_tokens >= TELLING_REPLY else 0.0,
+        )
+
     def suspect(self) -> str:
         """The file that crashed when it was loaded last, also before this start; else empty.
 
@@ -102,30 +119,8 @@ class ModelService:
         """
         return "" if self._marker is None else self._marker.suspect
 
-    def _described(self, model: InstalledModel) -> InstalledModel:
-        header = self._header(model.path)
-        return replace(
-            model,
-            architecture=header.architecture,
-            parameters=header.parameters,
-            quantization=header.quantization,
-            context_length=header.context_length,
-        )
-
-    def _header(self, path: str) -> Header:
-        """Read once for each state of the file: a large vocabulary takes a tenth of a second."""
-        try:
-            found = Path(path).stat()
-        except OSError:
-            return read_header(Path(path))  # which says what is wrong
-        state = (found.st_size, found.st_mtime_ns)
-        known = self._headers.get(path)
-        if known is None or known[0] != state:
-            known = self._headers[path] = (state, read_header(Path(path)))
-        return known[1]
-
     def _check_memory(self, path: str, options: LoadOptions) -> None:
-        header = self._header(path)
+        header = self.library.header(path)
         batch = options.batch_size
         most = min(options.context_length, header.context_length or options.context_length)
         needed = estimate(header, most, batch)

@@ -16,7 +16,7 @@ from typing import Any
 from desktop_llm import __version__
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care
-from desktop_llm.core.conversations import Conversation, StoredMessage, state_name
+from desktop_llm.core.conversations import Conversation, StoredMessage, is_private, state_name
 from desktop_llm.core.details import ReplyDetails, sha256_of
 from desktop_llm.core.engine import (
     Event,
@@ -211,6 +211,8 @@ class ReplyJob:
         answered = Answered(ended, fault, notice, self._finish(ended))
         if self._details is not None and stats is not None:
             self._record(self._details, ended, "".join(pieces), reply.text, notice is not None)
+        if stats is not None and not is_private(ended.conversation):
+            means.models.note_reply(stats)
         return answered
 
     def _record(

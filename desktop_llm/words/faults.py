@@ -86,6 +86,22 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The model file “{path}” has a GGUF version this program does not know."),
         _("Look for a newer file of the same model, or a newer version of this program."),
     ),
+    FaultCode.MODEL_PARTS_MISSING: lambda: (
+        _("“{path}” is one of several files of a model, and {number} of them are not here."),
+        _("Put all of them into one folder, or download the model again."),
+    ),
+    FaultCode.MODEL_NOT_OURS: lambda: (
+        _("“{path}” belongs to another program, and is only used here."),
+        _("Remove it there; or stop using its folder."),
+    ),
+    FaultCode.MODEL_OTHER_KIND: lambda: (
+        _("“{path}” is not a model that writes text ({detail})."),
+        _("Choose another one for the conversation."),
+    ),
+    FaultCode.ENCODER_BROKEN: lambda: (
+        _("The folder “{path}” is no encoder that can be used ({reason})."),
+        _("It needs config.json, a tokenizer, and weights as safetensors; download it again."),
+    ),
     FaultCode.MODEL_NOT_LOADABLE: lambda: (
         _("The model file “{path}” could not be loaded ({detail})."),
         _("Its kind may be unknown to this program. Choose another model."),

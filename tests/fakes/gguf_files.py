@@ -96,3 +96,9 @@ def _number(file: BinaryIO, form: str) -> int:
     data = file.read(struct.calcsize(form))
     value: int = struct.unpack("<" + form, data)[0]
     return value
+
+
+def strings(key: str, *texts: str) -> bytes:
+    """An entry that is a list of texts."""
+    head = string(key) + struct.pack("<IIQ", _ARRAY, _STRING, len(texts))
+    return head + b"".join(string(text) for text in texts)
