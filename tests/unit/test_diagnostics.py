@@ -144,7 +144,7 @@ def test_it_tells_what_a_report_needs(folders, engine):
     assert "5 messages" in lines
     assert f"schema {len(MIGRATIONS)}, this program knows {len(MIGRATIONS)}" in lines
     assert "broken: folder, 0.0 MB, model-not-gguf" in lines
-    assert any(line.startswith("fake: linked, ") and "GGUF 3" in line for line in lines)
+    assert any(line.startswith("fake: folder, ") and "GGUF 3" in line for line in lines)
     assert any(line.startswith("apsw 3.") for line in lines)
     assert any(line.startswith("answered after ") for line in lines)
     for title in ("Program", "Computer", "Data folder", "End of window.log"):
