@@ -105,15 +105,21 @@ def run_runner(options: argparse.Namespace) -> int:
     """The composition root of the runner's process. Nothing to do, or another is at it: 0."""
     from desktop_llm.core.confinement import drop_privileges
     from desktop_llm.services.downloads import Downloads
+    from desktop_llm.services.model_library import ModelLibrary
     from desktop_llm.services.runner import Kind, Runner
+    from desktop_llm.services.verification import Verification
     from desktop_llm.storage.jobs import open_jobs
+    from desktop_llm.storage.library import Library
 
     os.umask(0o077)
     drop_privileges()
     folders = resolve_folders(options.data_dir)
     folders.ensure()
     jobs = open_jobs(folders.jobs_database)
-    kinds: dict[str, Kind] = {JobKind.DOWNLOAD.value: Downloads(folders.models)}
+    kinds: dict[str, Kind] = {
+        JobKind.DOWNLOAD.value: Downloads(folders.models),
+        JobKind.CHECK.value: Verification(ModelLibrary(Library(folders))),
+    }
     runner = Runner(jobs, runner_lock(folders), kinds)
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if (number := getattr(signal, name, None)) is not None:

@@ -1,65 +1,187 @@
-"""`models list|pull`: what this computer has, and how more comes to it."""
+"""`models list|show|pull|import|verify|remove`: what this computer has, how it comes and goes."""
 
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from desktop_llm.cli.following import follow
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.jobs import JobKind
+from desktop_llm.core.jobs import Job, JobKind
+from desktop_llm.core.models import InstalledModel
 from desktop_llm.services.jobs import JobService
+from desktop_llm.services.model_library import ModelLibrary
+from desktop_llm.services.verification import CheckSpec
 from desktop_llm.storage.library import Library
+from desktop_llm.storage.model_places import known_places
 from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.words import _, counted
+from desktop_llm.words.amounts import size_words
+from desktop_llm.words.faults import word_fault
+from desktop_llm.words.models import brief_words, facts_of, speed_words
 
 
 def register(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list")
-    listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="all that is known of one")
+    show.set_defaults(run=run_show)
     pull = actions.add_parser("pull", help="download a model file by its address")
+    pull.set_defaults(run=run_pull)
     pull.add_argument("address", help="https://…/model.gguf")
     pull.add_argument("--sha256", default="", help="that the file must have")
     pull.add_argument("--background", action="store_true", help="do not wait for it")
-    pull.add_argument("--json", action="store_true")
-    pull.set_defaults(run=run_pull)
+    reading = actions.add_parser("import", help="use files, or folders of them, where they lie")
+    reading.set_defaults(run=run_import)
+    reading.add_argument("path", type=Path, nargs="*")
+    reading.add_argument("--offers", action="store_true", help="folders of other programs here")
+    verify = actions.add_parser("verify", help="read a model whole and compare its hash")
+    verify.set_defaults(run=run_verify)
+    remove = actions.add_parser("remove", help="delete a model, or stop using one that is linked")
+    remove.set_defaults(run=run_remove)
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    for each in (show, verify, remove):
+        each.add_argument("name", help="as listed, or a path")
+    for each in (listing, show, pull, reading, verify, remove):
+        each.add_argument("--json", action="store_true")
 
 
 def run_list(options: argparse.Namespace) -> int:
-    models = Library(resolve_folders(options.data_dir)).models()
+    models = _library(options).all()
     if options.json:
-        print(json.dumps([asdict(model) for model in models], ensure_ascii=False))
+        print(json.dumps([_values(*found) for found in models], ensure_ascii=False))
         return 0
-    for model in models:
-        print(f"{model.name}\t{model.size_bytes / 1e6:,.0f} MB\t{model.source}\t{model.path}")
+    for model, fault in models:
+        about = brief_words(model) if fault is None else word_fault(fault).what
+        fields = (model.name, size_words(model.size_bytes), about, speed_words(model), model.path)
+        print("\t".join(fields))
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    model = _library(options).find(options.name)
+    if options.json:
+        print(json.dumps(_values(model, None), ensure_ascii=False))
+        return 0
+    for name, value in facts_of(model):
+        print(f"{name}\t{value}")
     return 0
 
 
 def run_pull(options: argparse.Namespace) -> int:
     """Interrupted from the keyboard, the download goes on in the background."""
     spec = _spec(options.address, options.sha256.lower())
-    folders = resolve_folders(options.data_dir)
-    folders.ensure()
-    service = JobService(folders)
-    try:
+    with _jobs(options) as service:
         job = service.add(JobKind.DOWNLOAD, spec.files[0].name, spec.to_values())
         if options.background:
             print(json.dumps({"id": job.id}) if options.json else job.id)
             return 0
         job = follow(service, job.id, sys.stderr)
+    _print_files(job, options.json)
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    library = _library(options)
+    if options.offers or not options.path:
+        offers = library.files.offered()
+        if options.json:
+            print(json.dumps([asdict(place) for place in offers], ensure_ascii=False))
+        for place in () if options.json else offers:
+            print(f"{place.app}\t{place.path}")
+        return 0
+    apps = {place.path: place.app for place in known_places()}
+    counts = {}
+    for path in options.path:
+        absolute = path.expanduser().absolute()
+        counts[str(absolute)] = library.link(absolute, apps.get(str(absolute), ""))
+    if options.json:
+        print(json.dumps(counts, ensure_ascii=False))
+        return 0
+    for path, count in counts.items():
+        words = counted(
+            "{number} model is used from there.", "{number} models are used from there.", count
+        )
+        print(f"{path}\t{words}")
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    model = _library(options).find(options.name)
+    with _jobs(options) as service:
+        spec = CheckSpec.of(model).to_values()
+        job = follow(service, service.add(JobKind.CHECK, model.name, spec).id, sys.stderr)
+    if not options.json and not any(file["compared"] for file in job.result["files"]):
+        said = _("No hash was known of it until now; what was found is remembered.")
+        print(f"desktop-llm: {said}", file=sys.stderr)
+    _print_files(job, options.json)
+    return 0
+
+
+def run_remove(options: argparse.Namespace) -> int:
+    library = _library(options)
+    model = _any_model(library, options.name)
+    removal = library.files.removal(model)
+    if not options.yes and not removal.only_link:
+        words = _("Delete “{name}” and free {size}? [y/N] ")
+        asked = words.format(name=model.name, size=size_words(removal.frees))
+        print(asked, end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes", "是"):
+            return 1
+    library.files.remove(model)
+    if options.json:
+        files = [str(file) for file in removal.files]
+        print(json.dumps({"files": files, "freed": removal.frees}, ensure_ascii=False))
+    elif removal.only_link:
+        print(_("“{name}” is no longer used; its file stays.").format(name=model.name))
+    else:
+        words = _("“{name}” is deleted; {size} are free now.")
+        print(words.format(name=model.name, size=size_words(removal.frees)))
+    return 0
+
+
+def _library(options: argparse.Namespace) -> ModelLibrary:
+    return ModelLibrary(Library(resolve_folders(options.data_dir)))
+
+
+@contextmanager
+def _jobs(options: argparse.Namespace) -> Iterator[JobService]:
+    folders = resolve_folders(options.data_dir)
+    folders.ensure()
+    service = JobService(folders)
+    try:
+        yield service
     finally:
         service.close()
+
+
+def _any_model(library: ModelLibrary, name: str) -> InstalledModel:
+    """Also one that cannot be used: it is to be removed."""
+    for model, _fault in library.all():
+        if name in (model.name, model.path):
+            return model
+    raise EnvironmentFault(FaultCode.MODEL_MISSING, path=name)
+
+
+def _values(model: InstalledModel, fault: EnvironmentFault | None) -> dict[str, Any]:
+    code = None if fault is None else {"code": fault.code.value, **fault.data}
+    return asdict(model) | {"fault": code}
+
+
+def _print_files(job: Job, as_json: bool) -> None:
     files = job.result.get("files", [])
-    if options.json:
+    if as_json:
         print(json.dumps({"id": job.id, "files": files}, ensure_ascii=False))
-    else:
-        for file in files:
-            print(file["path"])
-    return 0
+        return
+    for file in files:
+        print(f"{file['path']}\t{file['sha256']}")
 
 
 def _spec(address: str, sha256: str) -> DownloadSpec:

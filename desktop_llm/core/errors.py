@@ -26,6 +26,8 @@ class FaultCode(StrEnum):
     MODEL_PARTS_MISSING = "model-parts-missing"
     MODEL_NOT_OURS = "model-not-ours"
     MODEL_OTHER_KIND = "model-other-kind"
+    MODEL_CHANGED = "model-changed"
+    NO_MODEL_THERE = "no-model-there"
     ENCODER_BROKEN = "encoder-broken"
     MODEL_NOT_LOADABLE = "model-not-loadable"
     MODEL_CRASHED_LOADING = "model-crashed-loading"

@@ -14,6 +14,7 @@ from desktop_llm.core.errors import DesktopLlmError
 
 class JobKind(StrEnum):
     DOWNLOAD = "download"
+    CHECK = "check"  # of a model's files
 
 
 class JobState(StrEnum):

@@ -75,6 +75,24 @@ class ModelLibrary:
             known = self._headers[path] = (state, read_header(Path(path)))
         return known[1]
 
+    def link(self, path: Path, app: str = "") -> int:
+        """Use a file, or the models of a folder, where they lie; returns how many there are.
+        Raises EnvironmentFault, also for a file that is no model and a folder without any.
+        """
+        before = {link.path for link in self.files.file.known().links}
+        link = self.files.link(path, app)
+        found = [
+            (model, fault)
+            for model, fault in self.all()
+            if model.path == link.path or Path(model.path).is_relative_to(link.path)
+        ]
+        usable = [model for model, fault in found if fault is None]
+        if not usable and link.path not in before:
+            self.files.unlink(link.path)
+            reason = next((fault for _model, fault in found if fault is not None), None)
+            raise reason or EnvironmentFault(FaultCode.NO_MODEL_THERE, path=link.path)
+        return len(usable)
+
     def note_use(self, path: str, prompt_rate: float = 0.0, decode_rate: float = 0.0) -> None:
         """A reply was made with it; rates in tokens a second, 0: not known. A failure to write is
         no fault of the reply.
@@ -132,6 +150,7 @@ class ModelLibrary:
             languages=model.languages or facts.languages,
             licence=model.licence or facts.licence,
             has_template=facts.has_template,
+            sha256=model.sha256 or entry.sha256,
             last_used=entry.last_used,
             prompt_rate=entry.prompt_rate,
             decode_rate=entry.decode_rate,

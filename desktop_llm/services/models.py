@@ -14,7 +14,7 @@ from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.engine.memory import free_memory
 from desktop_llm.services.model_library import ModelLibrary, Surveyed
-from desktop_llm.storage.library import Library
+from desktop_llm.storage.library import Library, Removal
 from desktop_llm.storage.load_marker import LoadMarker
 
 TELLING_PROMPT, TELLING_REPLY = 256, 32  # tokens from which a speed says something
@@ -99,6 +99,13 @@ class ModelService:
 
     def current(self) -> LoadedModel | None:
         return self._engine.model
+
+    def remove(self, model: InstalledModel) -> Removal:
+        """Delete its files, or forget its link; it is unloaded first. Raises EnvironmentFault."""
+        loaded = self._engine.model
+        if loaded is not None and loaded.path in model.all_files:
+            self._engine.unload().result()
+        return self.library.files.remove(model)
 
     def note_reply(self, stats: GenerationStats) -> None:
         """Remember that the model was used, and how fast it was where that says something."""

@@ -44,6 +44,7 @@ class Entry:
     last_used: float = 0.0
     prompt_rate: float = 0.0
     decode_rate: float = 0.0
+    sha256: str = ""  # as it was when it was read whole
 
 
 @dataclass(slots=True)
@@ -139,5 +140,6 @@ def _known(values: Mapping[str, Any]) -> Known:
             last_used=float(one.get("last_used", 0)),
             prompt_rate=float(one.get("prompt_rate", 0)),
             decode_rate=float(one.get("decode_rate", 0)),
+            sha256=str(one.get("sha256", "")),
         )
     return known

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop_llm.core.errors import DesktopLlmError
-from desktop_llm.core.jobs import ENDED, Job, JobEvent, JobState
+from desktop_llm.core.jobs import ENDED, Job, JobEvent, JobKind, JobState
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _
@@ -77,6 +77,11 @@ class JobsCare(QObject):
 
         self._bridge.run(jobs.all, show, fail)
 
+    def look(self) -> None:
+        """A job was begun: there is a database of them now."""
+        self._watch()
+        self.refresh()
+
     def _watch(self) -> None:
         """As soon as there is a database of jobs."""
         jobs = self._jobs()
@@ -91,7 +96,9 @@ class JobsCare(QObject):
             return True
 
         def begun(watching: bool) -> None:
-            if watching and self._watched is not jobs:
+            if not watching:
+                self._states = {}  # whatever comes from now on is news
+            elif self._watched is not jobs:
                 self._watched = jobs
                 self.refresh()
 
@@ -136,7 +143,9 @@ class JobsCare(QObject):
             if was is job.state or was in ENDED:
                 continue
             if job.state is JobState.DONE:
-                self._say(_("“{title}” is here.").format(title=job.title))
+                checked = job.kind == JobKind.CHECK
+                words = _("“{title}” is sound.") if checked else _("“{title}” is here.")
+                self._say(words.format(title=job.title))
                 self.done.emit(job)
             elif job.fault is not None and job.state in (JobState.FAILED, JobState.PAUSED):
                 self._say(word_fault(job.fault).what)

@@ -32,6 +32,7 @@ from desktop_llm.ui.exchange_care import ExchangeCare
 from desktop_llm.ui.formula_pictures import FormulaPictures
 from desktop_llm.ui.jobs_care import JobsCare
 from desktop_llm.ui.leaving import Leaving
+from desktop_llm.ui.library_care import LibraryCare
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
 from desktop_llm.ui.notifier import Notifier
@@ -263,6 +264,7 @@ class Program(QObject):
                 Page.BIN: self._bin_page,
                 Page.CORRECTIONS: self._corrections_page,
                 Page.JOBS: self._jobs_page,
+                Page.MODELS: self._models_page,
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -298,7 +300,12 @@ class Program(QObject):
             self._choose_model,
         )
         self._jobs_care = JobsCare(workspace, bridge, lambda: self.services)
-        self._jobs_care.done.connect(lambda _job: self._model_care.look())
+        self._library_care = LibraryCare(
+            workspace, bridge, lambda: self.services, self._choose_model
+        )
+        self._library_care.changed.connect(self._model_care.look)
+        self._library_care.job_begun.connect(self._jobs_care.look)
+        self._jobs_care.done.connect(lambda _job: self._models_came())
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._leaving = Leaving(
@@ -381,6 +388,8 @@ class Program(QObject):
             self._bin_care.refresh()
         elif page is Page.CORRECTIONS:
             self._corrections_care.refresh()
+        elif page is Page.MODELS:
+            self._library_care.refresh()
         elif page is Page.JOBS:
             self._jobs_care.refresh()
 
@@ -420,6 +429,17 @@ class Program(QObject):
 
         page = CorrectionsPage()
         self._corrections_care.connect_page(page)
+        return page
+
+    def _models_came(self) -> None:
+        self._model_care.look()
+        self._library_care.refresh()
+
+    def _models_page(self) -> QWidget:
+        from desktop_llm.ui.pages.models import ModelsPage
+
+        page = ModelsPage()
+        self._library_care.connect_page(page)
         return page
 
     def _jobs_page(self) -> QWidget:

@@ -46,6 +46,7 @@ class Page(Enum):
     BIN = Command.BIN
     CORRECTIONS = Command.CORRECTIONS
     JOBS = Command.JOBS
+    MODELS = Command.MODELS
     WELCOME = None
 
 
@@ -123,7 +124,7 @@ class Workspace(QWidget):
         self.chat.library.editor_made.connect(self._guard_keys)
         self.rail = Rail(
             self.commands,
-            [Command.CHAT, Command.CORRECTIONS, Command.JOBS],
+            [Command.CHAT, Command.MODELS, Command.CORRECTIONS, Command.JOBS],
             [Command.SETTINGS],
             self,
         )
@@ -192,6 +193,7 @@ class Workspace(QWidget):
         handle(Command.BIN, lambda: self.show_page(Page.BIN))
         handle(Command.CORRECTIONS, lambda: self.show_page(Page.CORRECTIONS))
         handle(Command.JOBS, lambda: self.show_page(Page.JOBS))
+        handle(Command.MODELS, lambda: self.show_page(Page.MODELS))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))
         handle(Command.FULL_SCREEN, self._toggle_full_screen)

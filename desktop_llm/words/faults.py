@@ -98,6 +98,14 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” is not a model that writes text ({detail})."),
         _("Choose another one for the conversation."),
     ),
+    FaultCode.MODEL_CHANGED: lambda: (
+        _("“{path}” is not the file it was: its hash is another one."),
+        _("Delete it and download it again, unless you changed it yourself."),
+    ),
+    FaultCode.NO_MODEL_THERE: lambda: (
+        _("There is no model that can be used in “{path}”."),
+        _("Choose a folder with .gguf files, or one with config.json and safetensors."),
+    ),
     FaultCode.ENCODER_BROKEN: lambda: (
         _("The folder “{path}” is no encoder that can be used ({reason})."),
         _("It needs config.json, a tokenizer, and weights as safetensors; download it again."),

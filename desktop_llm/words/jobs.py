@@ -16,7 +16,8 @@ from desktop_llm.words.faults import word_fault
 
 
 def kind_words(kind: str) -> str:
-    return {JobKind.DOWNLOAD.value: _("Download")}.get(kind, kind)
+    words = {JobKind.DOWNLOAD.value: _("Download"), JobKind.CHECK.value: _("Check")}
+    return words.get(kind, kind)
 
 
 def state_words(job: Job) -> str:

@@ -34,7 +34,7 @@ def ended(qtbot, page, messages):
 
 
 def facts(page):
-    return dict(page.about._facts)
+    return dict(page.about._facts.facts)
 
 
 def test_a_reply_shows_what_it_was_made_with(qtbot, page):

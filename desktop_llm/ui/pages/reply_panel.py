@@ -6,12 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -19,13 +16,13 @@ from PySide6.QtWidgets import (
 
 from desktop_llm.ui.icons import Role, icon
 from desktop_llm.ui.widgets.empty_state import EmptyState
+from desktop_llm.ui.widgets.facts_grid import FactsGrid
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.scored_text import ScoredPiece, ScoredText
 from desktop_llm.words import _
 
 MARGIN = 16  # pixels at both sides
 TALLEST = 260  # pixels of the text
-SHORT = 20  # characters of a value that stands beside its name
 
 
 class ReplyPanel(QWidget):
@@ -35,7 +32,6 @@ class ReplyPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._facts: Sequence[tuple[str, str]] = ()
         self._made = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -60,11 +56,8 @@ class ReplyPanel(QWidget):
         self.verdict.setProperty("strong", True)
         column.addWidget(self.verdict)
         self._confidence(inside, column)
-        self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(12)
-        self._grid.setVerticalSpacing(6)
-        self._grid.setColumnStretch(1, 1)
-        column.addLayout(self._grid)
+        self._facts = FactsGrid(inside)
+        column.addWidget(self._facts)
         column.addStretch()
         self.area = QScrollArea(self)
         self.area.setWidgetResizable(True)
@@ -130,7 +123,6 @@ class ReplyPanel(QWidget):
         column.addWidget(self._scored)
 
     def show_nothing(self) -> None:
-        self._facts = ()
         self._stack.setCurrentWidget(self.empty)
 
     def show_reply(
@@ -147,9 +139,7 @@ class ReplyPanel(QWidget):
         self.replay_button.setToolTip(tip if may_replay else why_not)
         self.verdict.setText(verdict)
         self.verdict.setVisible(bool(verdict))
-        if facts != self._facts:
-            self._facts = facts
-            self._list()
+        self._facts.show_facts(facts)
 
     def show_scores(self, pieces: Sequence[ScoredPiece], perplexity: float | None) -> None:
         """None: they were not noted."""
@@ -162,39 +152,8 @@ class ReplyPanel(QWidget):
             height = round(lines * self.text.fontMetrics().lineSpacing()) + 16
             self.text.setFixedHeight(min(TALLEST, height))
 
-    def _list(self) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
-        for row, (name, value) in enumerate(self._facts):
-            label = plain_label(name, self)
-            label.setProperty("muted", True)
-            label.setWordWrap(True)
-            label.setAlignment(Qt.AlignmentFlag.AlignTop)
-            if len(value) > SHORT:
-                self._grid.addWidget(label, 2 * row, 0, 1, 2)
-                self._grid.addWidget(_value(name, value), 2 * row + 1, 0, 1, 2)
-            else:
-                self._grid.addWidget(label, 2 * row, 0)
-                self._grid.addWidget(_value(name, value), 2 * row, 1)
-
     def _copy(self) -> None:
-        lines = [f"{name}: {value}" for name, value in self._facts]
+        lines = [self._facts.text()]
         if not self.verdict.isHidden():
             lines.append(self.verdict.text())
         QGuiApplication.clipboard().setText("\n".join(lines))
-
-
-def _value(name: str, value: str) -> QLabel:
-    broken = value
-    if len(value) > 32 and " " not in value:  # a hash: it may break in the middle
-        broken = "\u200b".join(value[at : at + 8] for at in range(0, len(value), 8))
-    label = plain_label(broken)
-    label.setWordWrap(True)
-    label.setAccessibleName(f"{name}: {value}")
-    label.setTextInteractionFlags(
-        Qt.TextInteractionFlag.TextSelectableByMouse
-        | Qt.TextInteractionFlag.TextSelectableByKeyboard
-    )
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

@@ -1,0 +1,205 @@
+"""The page of models at work: what there is, what is linked, what is checked and removed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog
+
+from desktop_llm.core.jobs import JobKind
+from desktop_llm.core.models import InstalledModel
+from desktop_llm.storage.library import Removal
+from desktop_llm.storage.model_places import Place
+from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.workspace import Page, Workspace
+from desktop_llm.words import _, counted
+from desktop_llm.words.amounts import size_words
+
+if TYPE_CHECKING:
+    from desktop_llm.services.bundle import Services
+    from desktop_llm.services.model_library import Surveyed
+    from desktop_llm.ui.pages.models import ModelsPage
+
+
+class LibraryCare(QObject):
+    changed = Signal()  # models have come or gone
+    job_begun = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        bridge: Bridge,
+        services: "Callable[[], Services | None]",
+        use: Callable[[str], object],
+    ) -> None:
+        """`use`: a model's name, for the conversation that is shown."""
+        super().__init__(workspace)
+        self._workspace = workspace
+        self._bridge = bridge
+        self._services = services
+        self._use = use
+        self._page: ModelsPage | None = None
+        self._asked = 0
+
+    def connect_page(self, page: "ModelsPage") -> None:
+        self._page = page
+        page.use_wanted.connect(self._use_in_chat)
+        page.show_wanted.connect(self._show_file)
+        page.check_wanted.connect(self._check)
+        page.removal_wanted.connect(self._ask_removal)
+        page.remove_confirmed.connect(self._remove)
+        page.file_wanted.connect(self.choose_file)
+        page.folder_wanted.connect(self.choose_folder)
+        page.place_wanted.connect(lambda place: self.link(Path(place.path), place.app))
+        page.unlink_wanted.connect(self._unlink)
+        page.links_wanted.connect(self._show_links)
+
+    def refresh(self) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None or self._workspace.page is not Page.MODELS:
+            return
+        self._asked += 1
+        nth = self._asked
+
+        def look() -> "tuple[Surveyed, str]":
+            loaded = services.engine.model
+            return services.models.library.all(), "" if loaded is None else loaded.path
+
+        def show(found: "tuple[Surveyed, str]") -> None:
+            if nth == self._asked:
+                page.show_models(*found)
+
+        self._bridge.run(look, show, page.show_fault)
+
+    # --- links -----------------------------------------------------------------------------------
+
+    def choose_file(self) -> None:
+        dialog = QFileDialog(self._workspace, _("Use a model file"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters([_("Models (*.gguf)"), _("All files (*)")])
+        dialog.filesSelected.connect(self._link_all)
+        dialog.open()
+
+    def _link_all(self, names: list[str]) -> None:
+        for name in names:
+            self.link(Path(name))
+
+    def choose_folder(self) -> None:
+        dialog = QFileDialog(self._workspace, _("Use the models of a folder"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(lambda name: self.link(Path(name)))
+        dialog.open()
+
+    def link(self, path: Path, app: str = "") -> None:
+        """Use a file or a folder where it lies; a file that is no model is refused."""
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def add() -> int:
+            return services.models.library.link(path, app)
+
+        def added(count: int) -> None:
+            words = counted(
+                "{number} model is used from there.", "{number} models are used from there.", count
+            )
+            self._workspace.toasts.show(words, _("Undo"), lambda: self._unlink(str(path)))
+            self._after_change()
+
+        self._bridge.write(add, added, page.show_fault)
+
+    def _unlink(self, path: str) -> None:
+        services, page = self._services(), self._page
+        if services is not None and page is not None:
+            library = services.models.library.files
+            self._bridge.write(
+                lambda: library.unlink(path), lambda _done: self._after_change(), page.show_fault
+            )
+
+    def _show_links(self) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+        library = services.models.library.files
+
+        def look() -> tuple[list[Place], list[str]]:
+            return library.offered(), [link.path for link in library.file.known().links]
+
+        self._bridge.run(look, lambda found: page.show_links(*found), page.show_fault)
+
+    # --- one model -------------------------------------------------------------------------------
+
+    def _use_in_chat(self, model: InstalledModel) -> None:
+        self._use(model.name)
+        self._workspace.show_page(Page.CHAT)
+
+    def _show_file(self, model: InstalledModel) -> None:
+        path = Path(model.path)
+        folder = path if path.suffix.lower() != ".gguf" and not model.files else path.parent
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+    def _check(self, model: InstalledModel) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def begin() -> None:
+            from desktop_llm.services.verification import CheckSpec
+
+            spec = CheckSpec.of(model).to_values()
+            services.jobs.add(JobKind.CHECK, model.name, spec)
+
+        def begun(_nothing: None) -> None:
+            self.job_begun.emit()
+            look = (_("Show"), lambda: self._workspace.show_page(Page.JOBS))
+            self._workspace.toasts.show(_("“{name}” is being checked.").format(name=model.name),
+                                        *look)  # fmt: skip
+
+        self._bridge.write(begin, begun, page.show_fault)
+
+    def _ask_removal(self, model: InstalledModel) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+        library = services.models.library.files
+
+        def ask(removal: Removal) -> None:
+            if removal.only_link:
+                self._remove(model)  # nothing is lost
+                return
+            words = _("Delete “{name}”?").format(name=model.name)
+            about = counted(
+                "{number} file is deleted for good, and {{size}} are free then.",
+                "{number} files are deleted for good, and {{size}} are free then.",
+                len(removal.files),
+            )
+            page.ask_removal(model, words, about.format(size=size_words(removal.frees)))
+
+        self._bridge.run(lambda: library.removal(model), ask, page.show_fault)
+
+    def _remove(self, model: InstalledModel) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def removed(removal: Removal) -> None:
+            if removal.only_link:
+                words = _("“{name}” is no longer used; its file stays.").format(name=model.name)
+                again = (_("Undo"), lambda: self.link(Path(model.path), model.app))
+                self._workspace.toasts.show(words, *again)
+            else:
+                words = _("“{name}” is deleted; {size} are free now.")
+                size = size_words(removal.frees)
+                self._workspace.toasts.show(words.format(name=model.name, size=size))
+            self._after_change()
+
+        self._bridge.write(lambda: services.models.remove(model), removed, page.show_fault)
+
+    def _after_change(self) -> None:
+        self.refresh()
+        self.changed.emit()
