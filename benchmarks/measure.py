@@ -1,5 +1,6 @@
 """What the benchmarks share: the model, neighbours that keep a core busy, numbers in a table."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -144,3 +145,26 @@ def busy(count: int) -> Iterator[None]:
         for neighbour in neighbours:
             neighbour.kill()
             neighbour.wait()
+
+
+@contextmanager
+def hub_of(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """A server of one large sparse file: 10 GB, or 2 where the disk has less than 30 free. The
+    file, its address, its SHA-256.
+    """
+    room = shutil.disk_usage(folder).free
+    file = folder / "large"
+    with file.open("wb") as opened:
+        opened.truncate(10_000_000_000 if room >= 30_000_000_000 else 2_000_000_000)
+    with file.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    command = [sys.executable, str(HERE / "hub_server.py"), str(file), sha256]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        yield file, server.stdout.readline().strip(), sha256
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+        file.unlink()

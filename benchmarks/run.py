@@ -10,6 +10,7 @@ medians with the least and the greatest, and the median of the ratios pair by pa
 import argparse
 import json
 import platform
+import random
 import subprocess
 import sys
 import time
@@ -17,7 +18,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from measure import HERE, Row, Series, as_json, busy, child, paired_ratio, screen, starter, table
+from measure import (
+    HERE,
+    Row,
+    Series,
+    as_json,
+    busy,
+    child,
+    hub_of,
+    paired_ratio,
+    screen,
+    starter,
+    table,
+)
 
 from desktop_llm import __version__
 from desktop_llm.worker.cores import usable_cores
@@ -32,6 +45,7 @@ def main() -> int:
         "decode": decode, "busy": beside_busy, "window": window_start, "stall": stall,
         "opening": opening, "streaming": streaming, "list": long_list,
         "search": search, "returning": returning, "confidence": confidence, "kills": kills,
+        "headers": headers, "transfer": transfer,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -262,6 +276,47 @@ def kills(options: argparse.Namespace) -> list[Row]:
         Row("30 kills: something lost or left", Series("", [faults]), bound="0", met=not faults),
         Row("30 kills: partial reply behind", behind, bound="<= 500 ms",
             met=max(behind.values) <= 500),
+    ]  # fmt: skip
+
+
+def headers(_options: argparse.Namespace) -> list[Row]:
+    """10,000 mutated headers of models."""
+    answer = child("headers.py", 10_000)
+    longest = Series("ms", [answer["longest_milliseconds"]])
+    peak = Series("MB", [answer["peak_megabytes"]])
+    crashes = Series("", [answer["crashes"]])
+    return [
+        Row("10,000 mutated headers: crashes", crashes, bound="0", met=not answer["crashes"]),
+        Row("10,000 mutated headers: longest", longest, bound="<= 100 ms",
+            met=longest.median <= 100),
+        Row("10,000 mutated headers: memory", peak, bound="<= 64 MB", met=peak.median <= 64),
+    ]  # fmt: skip
+
+
+def transfer(options: argparse.Namespace) -> list[Row]:
+    """A large download from this computer against curl, and one of 200 MB killed 50 times."""
+    import tempfile
+
+    ours, curl, grown = Series("MB/s"), Series("MB/s"), Series("MB")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        with hub_of(folder) as (file, address, sha256):
+            for _ in range(options.rounds):
+                answer = child("transfer.py", "throughput", file, address, sha256, folder)
+                ours.values.append(answer["ours"])
+                curl.values.append(answer["curl"])
+                grown.values.append(answer["grown_megabytes"])
+        small = folder / "small"
+        small.write_bytes(random.Random(options.seed).randbytes(200_000_000))
+        killed = child("transfer.py", "kills", small, folder, 50)
+    ratio = paired_ratio(ours, curl)
+    twice = Series("MB", killed["megabytes"])
+    return [
+        Row("download and check / curl | sha256sum", ours, curl, ratio, ">= 0.8", ratio >= 0.8),
+        Row("memory over idle of that download", grown, bound="<= 60 MB",
+            met=max(grown.values) <= 60),
+        Row("50 kills: fetched twice, a connection", twice, bound="<= 1 MB, sound",
+            met=max(twice.values) <= 1 and killed["sound"]),
     ]  # fmt: skip
 
 

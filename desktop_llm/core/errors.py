@@ -22,6 +22,7 @@ class FaultCode(StrEnum):
     MODEL_NOT_GGUF = "model-not-gguf"
     MODEL_TRUNCATED = "model-truncated"
     MODEL_ABSURD = "model-absurd"
+    MODEL_BIG_ENDIAN = "model-big-endian"
     MODEL_VERSION = "model-version"
     MODEL_PARTS_MISSING = "model-parts-missing"
     MODEL_NOT_OURS = "model-not-ours"

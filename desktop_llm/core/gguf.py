@@ -21,6 +21,8 @@ MAX_ENTRIES = 65_536  # metadata entries
 MAX_TENSORS = 65_536
 MAX_STRING = 16 * 1024 * 1024  # bytes
 MAX_ARRAY = 4_000_000  # elements
+MAX_STRINGS = 1_000_000  # in arrays, over all; the largest vocabularies have 262,144
+KEPT_STRING = 1024 * 1024  # bytes of a text that are kept; a longer one is skipped over
 MAX_DEPTH = 4  # arrays of arrays
 MAX_SLOW = 200_000  # arrays within arrays, over all
 MAX_DIMENSIONS = 8
@@ -43,6 +45,7 @@ _SCALARS = {
     12: "d",
 }
 _STRING, _ARRAY = 8, 9
+_OTHER_ENDED = (0x0100_0000, 0x0200_0000, 0x0300_0000)  # versions as the other byte order has them
 
 # ggml type: name, elements a block, bytes a block.
 TENSOR_TYPES: dict[int, tuple[str, int, int]] = {
@@ -134,10 +137,12 @@ def parse_header(stream: BinaryIO, name: str) -> Header:
     try:
         if reader.take(4) != b"GGUF":
             raise EnvironmentFault(FaultCode.MODEL_NOT_GGUF, path=name)
-        version = reader.scalar("I")
+        version = int(reader.scalar("I"))
+        if version in _OTHER_ENDED:
+            raise EnvironmentFault(FaultCode.MODEL_BIG_ENDIAN, path=name)
         if version not in (2, 3):
-            raise EnvironmentFault(FaultCode.MODEL_VERSION, path=name, version=int(version))
-        return _parse_body(reader, int(version))
+            raise EnvironmentFault(FaultCode.MODEL_VERSION, path=name, version=version)
+        return _parse_body(reader, version)
     except (_AbsurdError, UnicodeDecodeError) as error:
         raise EnvironmentFault(FaultCode.MODEL_ABSURD, path=name, detail=str(error)) from None
 
@@ -182,6 +187,7 @@ class _Reader:
         self._at = 0  # in `_data`
         self._before = 0  # bytes of the stream before `_data`
         self._slow = 0  # elements that could not be skipped in one go
+        self._strings = 0  # in arrays
 
     @property
     def position(self) -> int:
@@ -208,6 +214,15 @@ class _Reader:
         self._before, self._at = self.position, 0
         self._data = b"".join(pieces)
 
+    def skip(self, size: int) -> None:
+        """As `take`, without having them all at hand at once."""
+        if self.position + size > MAX_HEADER:
+            raise _AbsurdError(f"a header over {MAX_HEADER} bytes")
+        while size > 0:
+            step = min(size, PIECE)
+            self.take(step)
+            size -= step
+
     def scalar(self, form: str) -> int | float | bool:
         size = struct.calcsize("<" + form)
         value: int | float | bool = struct.unpack("<" + form, self.take(size))[0]
@@ -220,7 +235,12 @@ class _Reader:
         return number
 
     def string(self) -> str:
-        return self.take(self.count(MAX_STRING, "bytes in a string")).decode("utf-8", "replace")
+        """Empty where it is longer than anybody wants to read."""
+        size = self.count(MAX_STRING, "bytes in a string")
+        if size > KEPT_STRING:
+            self.skip(size)
+            return ""
+        return self.take(size).decode("utf-8", "replace")
 
     def value(self, kind: int, depth: int) -> Value:
         if kind in _SCALARS:
@@ -238,8 +258,11 @@ class _Reader:
         kept: list[Value] = [self.value(kind, depth - 1) for _ in range(min(count, KEPT_ARRAY))]
         rest = count - len(kept)
         if rest and kind in _SCALARS:
-            self.take(rest * struct.calcsize("<" + _SCALARS[kind]))
+            self.skip(rest * struct.calcsize("<" + _SCALARS[kind]))
         elif kind == _STRING:
+            self._strings += rest
+            if self._strings > MAX_STRINGS:
+                raise _AbsurdError(f"{self._strings} strings in arrays")
             self._skip_strings(rest)
         else:
             self._slow += rest
@@ -263,6 +286,6 @@ class _Reader:
                 raise _AbsurdError(f"{length} bytes in a string")
             if at > len(data):
                 self._at = at - length
-                self._fill(length)
-                data, at = self._data, length
+                self.skip(length)
+                data, at = self._data, self._at
         self._at = at

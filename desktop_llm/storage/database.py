@@ -26,6 +26,7 @@ T = TypeVar("T")
 BUSY_MILLISECONDS = 5000
 TIDY_MILLISECONDS = 100  # a reply that is being written must not wait longer
 BUSY_PAUSE = 0.01  # seconds
+READ_SECONDS = 2.0  # that a query may go on while the database is being closed
 LONGEST_PATH = 500  # bytes; SQLite opens none of 512, and its log files add five
 
 
@@ -87,9 +88,9 @@ class Database:
             self._jobs.put(None)
         self._thread.join()
         with self._lock:
-            for reader in self._readers:
-                reader.close()
-            self._readers.clear()
+            readers, self._readers = self._readers, []
+        for reader in readers:
+            _close_reader(reader)
         with suppress(apsw.Error):  # what the file cannot take now stays in its log
             self._writer.close()
 
@@ -144,6 +145,20 @@ class MemoryDatabase(Database):
     def read(self, query: Callable[[apsw.Connection], T]) -> T:
         """On the one connection there is."""
         return self._on_writer(lambda: query(self._writer))
+
+
+def _close_reader(reader: apsw.Connection) -> None:
+    """A thread may be within a query: it is waited for, then interrupted."""
+    patient_until = time.monotonic() + READ_SECONDS
+    while True:
+        try:
+            reader.close()
+        except apsw.ThreadingViolationError:
+            if time.monotonic() > patient_until:
+                reader.interrupt()
+            time.sleep(BUSY_PAUSE)
+        else:
+            return
 
 
 def _closed() -> ProgramFault:

@@ -82,6 +82,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The model file “{path}” claims impossible things and was not opened."),
         _("It is damaged or was made to do harm. Delete it and get it from a source you trust."),
     ),
+    FaultCode.MODEL_BIG_ENDIAN: lambda: (
+        _("“{path}” was made for computers with another order of bytes (big endian)."),
+        _("Download the usual file of this model."),
+    ),
     FaultCode.MODEL_VERSION: lambda: (
         _("The model file “{path}” has a GGUF version this program does not know."),
         _("Look for a newer file of the same model, or a newer version of this program."),

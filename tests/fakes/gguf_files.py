@@ -1,5 +1,6 @@
 """GGUF files made byte by byte, sound and broken, and real ones with other metadata."""
 
+import random
 import shutil
 import struct
 from collections.abc import Mapping
@@ -102,3 +103,23 @@ def strings(key: str, *texts: str) -> bytes:
     """An entry that is a list of texts."""
     head = string(key) + struct.pack("<IIQ", _ARRAY, _STRING, len(texts))
     return head + b"".join(string(text) for text in texts)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """With some bytes changed, cut out or doubled, mostly near the start, where the counts are."""
+    made = bytearray(data)
+    for _ in range(chance.randrange(1, 6)):
+        at = int(len(made) * chance.random() ** 4)
+        what = chance.randrange(4)
+        if what == 0:
+            made[at] = chance.randrange(256)
+        elif what == 1:
+            made[at : at + 8] = struct.pack("<Q", chance.choice(_LENGTHS))
+        elif what == 2:
+            del made[at : at + chance.randrange(1, 40)]
+        else:
+            made[at:at] = made[at : at + chance.randrange(1, 40)]
+    return bytes(made)
+
+
+_LENGTHS = (0, 1, 7, 255, 65_536, 10**6, 4_000_000, 2**24, 2**31, 2**32, 2**53, 2**63, 2**64 - 1)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import apsw
@@ -457,3 +458,23 @@ def test_a_database_in_memory_takes_the_same_calls_and_is_gone_when_it_is_closed
     assert set(tmp_path.rglob("*")) == before
     with pytest.raises(ProgramFault):
         store.all()
+
+
+def test_a_query_that_runs_is_waited_for_when_it_closes(tmp_path):
+    database = Database(tmp_path / "a.db")
+    begun, found = threading.Event(), []
+
+    def hold():
+        begun.set()
+        return threading.Event().wait(0.3) or 7
+
+    def slow(connection):
+        connection.create_scalar_function("hold", hold)
+        return connection.execute("SELECT hold()").fetchall()
+
+    thread = threading.Thread(target=lambda: found.append(database.read(slow)))
+    thread.start()
+    assert begun.wait(5)
+    database.close()
+    thread.join()
+    assert found == [[(7,)]]
