@@ -9,6 +9,7 @@ The server of the throughput is another process on this computer (`hub_server.py
 
 import hashlib
 import json
+import mmap
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,8 +26,9 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from desktop_llm.core.downloads import RemoteFile
-from desktop_llm.hub.connections import Connections, Contact
+from desktop_llm.hub.connections import Connections, Contact, Reply
 from desktop_llm.hub.download import Download, Patience
+from desktop_llm.hub.partial import discard
 from tests.fakes.hub import Hub, HubFile, HubRepo
 
 
@@ -37,6 +40,7 @@ def fetch(address: str, size: str, sha256: str, target: str) -> None:
     def record(contact: Contact) -> None:
         received[0] += contact.received
 
+    counted = _counting(Path(f"{target}.received"))
     connections = Connections(record=record)
     file = RemoteFile(url=address, name="model", size=int(size), sha256=sha256)
     with connections.get(address, "warm", {"Range": "bytes=0-0"}) as reply:
@@ -55,6 +59,7 @@ def fetch(address: str, size: str, sha256: str, target: str) -> None:
     over.set()
     watcher.join()
     connections.close()
+    counted.close()
     grown = (peak[0] - idle) / 1e6
     print(json.dumps({"seconds": seconds, "received": received[0], "grown_megabytes": grown}))
 
@@ -83,9 +88,7 @@ def throughput(file: str, address: str, sha256: str, folder: str) -> None:
 
 
 def kills(file: str, folder: str, count: str) -> None:
-    """Killed at random moments: bytes that were sent and are not kept, for each connection. What
-    was still on its way in the system's buffers counts too.
-    """
+    """Killed at random moments: bytes that had arrived and are not kept, for each connection."""
     size, target = Path(file).stat().st_size, Path(folder) / "model"
     twice: list[float] = []
     with Hub(HubRepo("owner/model", {"model": HubFile(Path(file))})) as hub:
@@ -95,18 +98,18 @@ def kills(file: str, folder: str, count: str) -> None:
         command = [sys.executable, __file__, "fetch", address, str(size), sha256, str(target)]
         chance = random.Random(5)
         while len(twice) < int(count):
-            sent, known = hub.sent, _known(target)
+            sent, known, received = hub.sent, _known(target), _received(target)
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             while hub.sent == sent and process.poll() is None:
                 time.sleep(0.001)
             time.sleep(chance.random() * 0.4)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            time.sleep(0.05)  # the server notices
-            if target.exists():
+            if target.exists():  # it was quicker
                 target.unlink()
+                discard(target.with_name(f"{target.name}.part"))
                 continue
-            lost = (hub.sent - sent) - (_known(target) - known)
+            lost = (_received(target) - received) - (_known(target) - known)
             twice.append(max(0, lost) / Patience().connections / 1e6)
         hub.delay = 0.0
         subprocess.run(command, capture_output=True, check=True)
@@ -114,6 +117,31 @@ def kills(file: str, folder: str, count: str) -> None:
         sound = hashlib.file_digest(opened, "sha256").hexdigest() == sha256
     target.unlink()
     print(json.dumps({"megabytes": twice, "sound": sound}))
+
+
+def _counting(path: Path) -> mmap.mmap:
+    """From now on every byte of an answer is counted in that file, however this process ends."""
+    if not path.exists():
+        path.write_bytes(bytes(8))
+    with path.open("r+b") as opened:
+        memory = mmap.mmap(opened.fileno(), 8)
+    lock, usual = threading.Lock(), Reply.pieces
+
+    def pieces(reply: Reply) -> Iterator[bytes]:
+        for piece in usual(reply):
+            with lock:
+                memory[:] = struct.pack("<Q", struct.unpack("<Q", memory[:])[0] + len(piece))
+            yield piece
+
+    Reply.pieces = pieces  # type: ignore[method-assign]
+    return memory
+
+
+def _received(target: Path) -> int:
+    try:
+        return int(struct.unpack("<Q", Path(f"{target}.received").read_bytes())[0])
+    except OSError:
+        return 0
 
 
 def _known(target: Path) -> int:

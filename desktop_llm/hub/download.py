@@ -5,6 +5,7 @@ Source of the protocol: RFC 9110 (ranges, validators), RFC 9111 is not needed: n
 """
 
 import hashlib
+import os
 import queue
 import re
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from desktop_llm.core.downloads import RemoteFile
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
@@ -22,6 +24,7 @@ from desktop_llm.hub.partial import Identity, Partial, discard
 from desktop_llm.storage.disk import disk_faults, free_bytes
 
 PIECE = 1024 * 1024  # bytes that are hashed at a time
+RELEASE = 64 * 1024 * 1024  # bytes that are hashed before the system may forget them
 TICK = 0.1  # seconds between two looks of who watches over the others
 SYNC_SECONDS = 5.0  # what is here is brought to the disk itself
 RATE_SECONDS = 5.0  # over which the rate is measured
@@ -117,18 +120,18 @@ class Download:
         if not offer.ranges:
             discard(self.part)  # what cannot be continued is worth nothing
         partial = Partial(self.part, offer.identity)
-        transfer = _Transfer(self, partial, offer.ranges)
         try:
-            digests = transfer.run()
-        except BaseException:
+            return self._finish(partial, _Transfer(self, partial, offer.ranges).run())
+        finally:
             partial.close()
-            raise
-        wanted = self._file.sha256 or self._file.git_sha1
+
+    def _finish(self, partial: Partial, digests: list[str]) -> Received:
+        """All of it is here: compare, and put it in its place."""
+        size, wanted = partial.identity.size, self._file.sha256 or self._file.git_sha1
         if wanted and wanted not in digests:
             partial.discard()
             raise EnvironmentFault(FaultCode.DOWNLOAD_DIFFERS, path=self._file.name)
         self._watcher.check()
-        size = offer.identity.size
         self._watcher.progress(size, size, 0.0, JobPhase.PLACING)
         partial.place(self._target)
         return Received(path=self._target, size=size, sha256=digests[0])
@@ -463,6 +466,7 @@ class _Transfer:
         git = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
         wants_git = bool(self._download._file.git_sha1)
         buffer = memoryview(bytearray(PIECE))
+        released = 0
         with disk_faults(partial.path.parent), partial.path.open("rb", 0) as file:
             while self._hashed < size:
                 with self._grown:
@@ -480,7 +484,19 @@ class _Transfer:
                 if wants_git:
                     git.update(buffer[:got])
                 self._hashed += got
+                if self._hashed - released >= RELEASE:
+                    released = self._release(file, released)
         return [sha256.hexdigest(), git.hexdigest() if wants_git else ""]
+
+    def _release(self, file: IO[bytes], begin: int) -> int:
+        """What is hashed is not needed in memory any more: a large file would push out whatever
+        else the computer has there. Returns up to where.
+        """
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):
+                os.fdatasync(file.fileno())
+                os.posix_fadvise(file.fileno(), begin, self._hashed - begin, os.POSIX_FADV_DONTNEED)
+        return self._hashed
 
     def _ready(self) -> int:
         """Bytes to be hashed now."""
