@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide")
+SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide", "models")
 QUESTIONS = (  # in the one language the starter model knows
     "Why is the sky blue? Answer in two sentences.",
     "Write a Python function that adds two numbers, in a code block.",
@@ -119,6 +119,8 @@ class Camera:
                 self._shoot(window, "chat", scenes)
             if "guide" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
                 self._take_guide(program, Path(folder))
+            if "models" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
+                self._take_models(program)
             workspace.show_page(Page.SETTINGS)
             self._shoot(window, "settings", scenes)
             workspace.show_page(Page.BACKUPS)
@@ -206,6 +208,49 @@ class Camera:
         shoot("private")
         page.view.private_left.emit()
         self._wait(lambda: not page.private and page.ready)
+
+    def _take_models(self, program: Any) -> None:
+        """What the guide to models shows: the starter model again, from a stand-in of the Hub."""
+        sys.path.insert(0, str(ROOT))
+        from desktop_llm.core.downloads import DownloadSpec, RemoteFile
+        from desktop_llm.core.jobs import JobKind, JobState
+        from desktop_llm.storage.library import find_starter
+        from desktop_llm.ui.workspace import Page
+        from tests.fakes.hub import Hub, HubFile, HubRepo
+
+        starter = find_starter()
+        assert starter is not None
+        jobs, workspace = program.services.jobs, program.workspace
+        repo, name = "example/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct-Q4_1.gguf"
+        with Hub(HubRepo(repo, {name: HubFile(Path(starter.path))})) as hub:
+
+            def begin(folder: str) -> int:
+                file = hub.repos[repo].files[name]
+                one = RemoteFile(
+                    url=hub.address(repo, name), name=name, size=file.size, sha256=file.sha256
+                )
+                spec = DownloadSpec(folder=folder, files=(one,), source=repo).to_values()
+                return int(jobs.add(JobKind.DOWNLOAD, name, spec).id)
+
+            first = begin(repo)
+            self._wait(lambda: jobs.get(first).state is JobState.DONE)
+            hub.delay = 0.1
+            second = begin("example/again")
+            self._wait(lambda: jobs.get(second).progress.done > 40_000_000)
+            workspace.show_page(Page.JOBS)
+            self._settle(40)
+            workspace.toasts.clear()
+            self._settle(16)
+            self._save(program.window.grab(), "jobs")
+            jobs.cancel(second)
+            self._wait(lambda: not jobs.runner_lives())
+        workspace.show_page(Page.MODELS)
+        self._settle(40)
+        workspace.made(Page.MODELS).choose(jobs.get(first).result["files"][0]["path"])
+        workspace.toasts.clear()
+        self._settle(16)
+        self._save(program.window.grab(), "models")
+        workspace.show_page(Page.CHAT)
 
     def _answer(self, page: Any, ask: Callable[[], object]) -> None:
         ended: list[object] = []

@@ -22,7 +22,9 @@ class StatusLine(QStatusBar):
         self._engine = plain_label(parent=self)
         self._engine.setAccessibleName(_("Model, speed, context and memory"))
         self._place = plain_label(_("Everything stays on this computer"), self)
-        self._place.setToolTip(_("This program opens no connection."))
+        self._place.setToolTip(
+            _("Nothing you write leaves it. The program connects only for downloads you ask for.")
+        )
         self._jobs: QToolButton | None = None  # made for the first
         self.addWidget(self._engine, 1)
         self.addPermanentWidget(self._place)
