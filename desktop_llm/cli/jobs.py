@@ -104,6 +104,7 @@ def run_clear(options: argparse.Namespace) -> int:
 def run_runner(options: argparse.Namespace) -> int:
     """The composition root of the runner's process. Nothing to do, or another is at it: 0."""
     from desktop_llm.core.confinement import drop_privileges
+    from desktop_llm.services.discovery import token_for
     from desktop_llm.services.downloads import Downloads
     from desktop_llm.services.model_library import ModelLibrary
     from desktop_llm.services.runner import Kind, Runner
@@ -117,7 +118,7 @@ def run_runner(options: argparse.Namespace) -> int:
     folders.ensure()
     jobs = open_jobs(folders.jobs_database)
     kinds: dict[str, Kind] = {
-        JobKind.DOWNLOAD.value: Downloads(folders.models),
+        JobKind.DOWNLOAD.value: Downloads(folders.models, token_for=token_for),
         JobKind.CHECK.value: Verification(ModelLibrary(Library(folders))),
     }
     runner = Runner(jobs, runner_lock(folders), kinds)

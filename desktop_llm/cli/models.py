@@ -1,18 +1,20 @@
-"""`models list|show|pull|import|verify|remove`: what this computer has, how it comes and goes."""
+"""`models list|search|show|pull|import|verify|remove`: what this computer has and may have."""
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from desktop_llm.cli.following import follow
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.hub import SORTS
 from desktop_llm.core.jobs import Job, JobKind
 from desktop_llm.core.models import InstalledModel
 from desktop_llm.services.jobs import JobService
@@ -26,6 +28,9 @@ from desktop_llm.words.amounts import size_words
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.models import brief_words, facts_of, speed_words
 
+if TYPE_CHECKING:
+    from desktop_llm.services.discovery import Discovery
+
 
 def register(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
@@ -33,9 +38,15 @@ def register(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(run=run_list)
     show = actions.add_parser("show", help="all that is known of one")
     show.set_defaults(run=run_show)
-    pull = actions.add_parser("pull", help="download a model file by its address")
+    search = actions.add_parser("search", help="find models on the Hub")
+    search.set_defaults(run=run_search)
+    search.add_argument("words", nargs="*", help="of the name; OWNER/NAME: what it offers")
+    search.add_argument("--sort", choices=SORTS, default="downloads")
+    search.add_argument("--limit", type=int, default=20)
+    pull = actions.add_parser("pull", help="download a model from the Hub, or by its address")
     pull.set_defaults(run=run_pull)
-    pull.add_argument("address", help="https://…/model.gguf")
+    pull.add_argument("address", help="OWNER/NAME, OWNER/NAME:Q4_K_M, or https://…/model.gguf")
+    pull.add_argument("--revision", default="main")
     pull.add_argument("--sha256", default="", help="that the file must have")
     pull.add_argument("--background", action="store_true", help="do not wait for it")
     reading = actions.add_parser("import", help="use files, or folders of them, where they lie")
@@ -49,7 +60,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("--yes", action="store_true", help="do not ask")
     for each in (show, verify, remove):
         each.add_argument("name", help="as listed, or a path")
-    for each in (listing, show, pull, reading, verify, remove):
+    for each in (listing, show, search, pull, reading, verify, remove):
         each.add_argument("--json", action="store_true")
 
 
@@ -77,15 +88,63 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_pull(options: argparse.Namespace) -> int:
     """Interrupted from the keyboard, the download goes on in the background."""
-    spec = _spec(options.address, options.sha256.lower())
+    if "://" in options.address:
+        spec = _spec(options.address, options.sha256.lower())
+    else:
+        repo, _colon, wanted = options.address.partition(":")
+        with _hub() as hub:
+            spec = hub.spec(repo, wanted, options.revision)
     with _jobs(options) as service:
-        job = service.add(JobKind.DOWNLOAD, spec.files[0].name, spec.to_values())
+        job = service.add(JobKind.DOWNLOAD, _title(spec), spec.to_values())
         if options.background:
             print(json.dumps({"id": job.id}) if options.json else job.id)
             return 0
         job = follow(service, job.id, sys.stderr)
     _print_files(job, options.json)
     return 0
+
+
+def run_search(options: argparse.Namespace) -> int:
+    words = " ".join(options.words)
+    with _hub() as hub:
+        if re.fullmatch(r"[^/\s]+/[^/\s]+", words):
+            return _print_offers(hub, words, options.json)
+        found = hub.search(words, options.sort, max(1, min(options.limit, 200)))
+    if options.json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return 0
+    for one in found:
+        gated = _("asks for its licence") if one.gated else ""
+        downloads = counted("{number} download", "{number} downloads", one.downloads)
+        print("\t".join((one.repo, downloads, one.licence, gated)))
+    return 0
+
+
+def _print_offers(hub: "Discovery", repo: str, as_json: bool) -> int:
+    info, offered = hub.offers(repo)
+    if as_json:
+        print(json.dumps([asdict(each) | {"size": each.size} for each in offered]))
+        return 0
+    for each in offered:
+        size = "" if each.size is None else size_words(each.size)
+        print("\t".join((f"{info.repo}:{each.name}", size, each.files[0].name)))
+    return 0
+
+
+@contextmanager
+def _hub() -> "Iterator[Discovery]":
+    from desktop_llm.services.discovery import Discovery  # which loads what speaks HTTP
+
+    hub = Discovery()
+    try:
+        yield hub
+    finally:
+        hub.close()
+
+
+def _title(spec: DownloadSpec) -> str:
+    """Of a job: the file, or the repository where there are several."""
+    return spec.files[0].name if len(spec.files) == 1 else spec.source
 
 
 def run_import(options: argparse.Namespace) -> int:

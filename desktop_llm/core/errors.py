@@ -82,6 +82,7 @@ class FaultCode(StrEnum):
     IMPORT_NEWER = "import-newer"
     ARCHIVE_DAMAGED = "archive-damaged"
     ADDRESS_INVALID = "address-invalid"
+    NO_SUCH_QUANTIZATION = "no-such-quantization"
     NO_JOB = "no-job"
     JOB_STOPPED = "job-stopped"
     JOB_CRASHED = "job-crashed"

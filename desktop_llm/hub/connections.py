@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -79,7 +80,7 @@ class Reply:
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes. Raises EnvironmentFault; one that only trickles is given up."""
         begun, received = time.monotonic(), 0
-        with _faults(self.host):
+        with connection_faults(self.host):
             for piece in self._response.iter_raw():
                 self.received += len(piece)
                 received += len(piece)
@@ -129,6 +130,27 @@ class Connections:
                 Contact(host=reply.host, why=why, status=reply.status, received=reply.received)
             )
 
+    def client(self, why: str) -> httpx2.Client:
+        """For a library that makes its own requests, held to the same rules; what goes wrong is a
+        fault at once, where that library would try again for half a minute.
+        """
+
+        def ask(request: httpx2.Request) -> None:
+            self._permit(request.url.host)
+
+        def look(response: httpx2.Response) -> None:
+            host, status = response.url.host, response.status_code
+            self._record(Contact(host=host, why=why, status=status, received=0))
+            if status in _BUSY:
+                raise EnvironmentFault(FaultCode.HUB_BUSY, host=host, status=status)
+            if status in _REDIRECTS:
+                _checked(str(response.url), response.headers.get("location", ""))
+
+        made = self._made(_FaultyClient)
+        made.follow_redirects = True
+        made.event_hooks = {"request": [ask], "response": [look]}
+        return made
+
     def close(self) -> None:
         """What is being received ends at once, in other threads too; nothing begins any more."""
         with self._lock:
@@ -169,10 +191,10 @@ class Connections:
             if self._client is None:
                 self._client = self._made()
             client = self._client
-        with _faults(host):
+        with connection_faults(host):
             return client.send(client.build_request("GET", url, headers=headers), stream=True)
 
-    def _made(self) -> httpx2.Client:
+    def _made(self, kind: type[httpx2.Client] = httpx2.Client) -> httpx2.Client:
         options = self._options
         verify: ssl.SSLContext | bool = True
         if options.certificates is not None:
@@ -185,7 +207,7 @@ class Connections:
                     reason=error.strerror or type(error).__name__,
                 ) from error
         try:
-            return httpx2.Client(
+            return kind(
                 verify=verify,
                 proxy=options.proxy or None,
                 headers={"User-Agent": f"desktop-llm/{__version__}"},
@@ -195,6 +217,12 @@ class Connections:
             )
         except (ValueError, ImportError) as error:  # no such proxy, or of a kind not installed
             raise EnvironmentFault(FaultCode.PROXY_FAILED, path=options.proxy) from error
+
+
+class _FaultyClient(httpx2.Client):
+    def send(self, request: httpx2.Request, **more: Any) -> httpx2.Response:
+        with connection_faults(request.url.host):
+            return super().send(request, **more)
 
 
 def retry_after(reply: Reply) -> float:
@@ -210,16 +238,17 @@ def retry_after(reply: Reply) -> float:
 
 def refuse(reply: Reply, path: str) -> None:
     """Raise what an answer other than 200 or 206 means for a person."""
-    status, host = reply.status, reply.host
-    error = reply.header("x-error-code")
-    if status in (200, 206):
+    if reply.status in (200, 206):
         return
+    if reply.header("x-error-code") == "GatedRepo":
+        raise EnvironmentFault(FaultCode.HUB_GATED, path=path, host=reply.host)
+    refuse_status(reply.status, reply.host, path, retry_after(reply))
+
+
+def refuse_status(status: int, host: str, path: str, seconds: float = 0.0) -> None:
+    """Raise what the number of an answer means. `seconds`: that the server asks to wait."""
     if status in _BUSY:
-        raise EnvironmentFault(
-            FaultCode.HUB_BUSY, host=host, status=status, seconds=retry_after(reply)
-        )
-    if error == "GatedRepo":
-        raise EnvironmentFault(FaultCode.HUB_GATED, path=path, host=host)
+        raise EnvironmentFault(FaultCode.HUB_BUSY, host=host, status=status, seconds=seconds)
     if status == 401:
         raise EnvironmentFault(FaultCode.HUB_TOKEN, path=path, host=host)
     if status == 407:
@@ -265,7 +294,7 @@ def _is_here(host: str) -> bool:
 
 
 @contextmanager
-def _faults(host: str) -> Iterator[None]:
+def connection_faults(host: str) -> Iterator[None]:
     """The library's errors as faults that name the host."""
     try:
         yield

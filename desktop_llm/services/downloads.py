@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
@@ -31,8 +32,10 @@ class Downloads:
         connect: Callable[[], Connections] = Connections,
         patience: Patience | None = None,
         limit: RateLimit | None = None,
+        token_for: Callable[[str], str] = lambda _host: "",
     ) -> None:
-        """`connect` is called for each job."""
+        """`connect` is called for each job; `token_for`: a host."""
+        self._token_for = token_for
         self._models = models
         self._connect = connect
         self._patience = patience
@@ -77,9 +80,10 @@ class Downloads:
             known = _known(here, file)
             if known is None:
                 watcher = _watcher(run, spec, before, file)
+                token = self._token_for(urlsplit(file.url).hostname or "")
                 download = Download(
-                    connections, file, here, watcher, self._patience, self._limit
-                )  # fmt: skip
+                    connections, file, here, watcher, self._patience, self._limit, token
+                )
                 known = download.run()
                 run.note(JobEventKind.CHECKED, path=file.name, sha256=known.sha256)
             received.append(known)

@@ -324,6 +324,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” is damaged, or of a kind of archive that the program cannot open."),
         _("Copy or download it anew, or unpack it and choose the conversations.json in it."),
     ),
+    FaultCode.NO_SUCH_QUANTIZATION: lambda: (
+        _("“{path}” has no “{name}”."),
+        _("It has: {names}."),
+    ),
     FaultCode.NO_JOB: lambda: (
         _("There is no job {number}."),
         _("“desktop-llm jobs list” shows which there are."),
@@ -350,7 +354,7 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.HUB_UNREACHABLE: lambda: (
         _("{host} cannot be reached ({reason})."),
-        _("Check the network, and the proxy or mirror in the settings, then try again."),
+        _("Check the network and the proxy of the system, then try again."),
     ),
     FaultCode.HUB_BUSY: lambda: (
         _("{host} is overloaded or being repaired (HTTP {status})."),
@@ -358,7 +362,7 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.HUB_SLOW: lambda: (
         _("{host} sends next to nothing."),
-        _("Try again later, or set a mirror in the settings; what has arrived is kept."),
+        _("Try again later, or in another network; what has arrived is kept."),
     ),
     FaultCode.CONNECTION_LOST: lambda: (
         _("The connection to {host} broke off, again and again."),
@@ -366,11 +370,11 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.HUB_TOKEN: lambda: (
         _("{host} gives “{path}” only to those it knows, or has nothing of that name."),
-        _("Check the name, or set a token of yours in the settings."),
+        _("Check the name, or give a token of yours as HF_TOKEN."),
     ),
     FaultCode.HUB_GATED: lambda: (
         _("The makers of “{path}” ask that you accept their licence first."),
-        _("Accept it on the model's page at {host}, and set your token in the settings."),
+        _("Accept it on the model's page at {host}, and give your token as HF_TOKEN."),
     ),
     FaultCode.HUB_REFUSED: lambda: (
         _("{host} refuses “{path}” (HTTP {status})."),
@@ -387,13 +391,13 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     FaultCode.CERTIFICATE_REFUSED: lambda: (
         _("{host} does not prove who it is ({reason})."),
         _(
-            "Do not go on in a network you do not know. In a company's network, choose its "
-            "certificate in the settings."
+            "Do not go on in a network you do not know. In a company's network, have its "
+            "certificate installed on this computer."
         ),
     ),
     FaultCode.PROXY_FAILED: lambda: (
         _("The proxy does not work ({path})."),
-        _("Check its address in the settings."),
+        _("Check the proxy of the system, or HTTPS_PROXY."),
     ),
     FaultCode.REDIRECT_REFUSED: lambda: (
         _("{host} leads to an address that is not safe."),
