@@ -4,7 +4,7 @@ ASKED := $(if $(filter file,$(origin PYTHON)),,--this-python)
 BIN := .venv/bin
 
 .PHONY: setup run test lint types layers translations unit unit-without-qt ui integration wheel \
-	desktop screenshots bench clean
+	desktop screenshots bench demo-hub clean
 
 setup:
 	@$(PYTHON) packaging/setup_environment.py $(ASKED)
@@ -50,6 +50,9 @@ screenshots: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py $(if $(PEER),--peer $(PEER))
+
+demo-hub: setup
+	@$(BIN)/python -m tests.fakes.demo_hub
 
 clean:
 	rm -rf .venv dist build

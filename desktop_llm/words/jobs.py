@@ -1,6 +1,6 @@
 """Jobs in words: what one is at, and what happened to it."""
 
-from desktop_llm.core.errors import DesktopLlmError, fault_from
+from desktop_llm.core.errors import DesktopLlmError, FaultCode, fault_from
 from desktop_llm.core.jobs import (
     Job,
     JobEvent,
@@ -71,8 +71,13 @@ def event_words(event: JobEvent) -> str:
         )
         return f"{what} {again}".strip()
     if kind == JobEventKind.RESTARTED:
-        again = _("It is begun anew.")
-        return f"{what} {again}".strip()
+        damaged = event.data.get("fault") == FaultCode.DOWNLOAD_DIFFERS
+        words = (
+            _("“{path}” arrived damaged, and is begun anew.")
+            if damaged
+            else _("“{path}” has changed on the server, and is begun anew.")
+        )
+        return words.format(path=event.data.get("values", {}).get("path", ""))
     if kind == JobEventKind.CHECKED:
         said = _("“{path}” is here and sound, SHA-256 {sha256}.")
         return said.format(path=event.data.get("path", ""), sha256=event.data.get("sha256", ""))

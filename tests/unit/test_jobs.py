@@ -354,4 +354,7 @@ def test_in_words():
     fault = {"fault": "hub-busy", "values": {"host": "h", "status": 503}, "seconds": 2.0}
     words = event_words(JobEvent(1, 0.0, "retrying", fault))
     assert words == "h is overloaded or being repaired (HTTP 503). Another try in 2 seconds."
+    fault = {"fault": "download-differs", "values": {"path": "m.gguf"}}
+    words = event_words(JobEvent(1, 0.0, "restarted", fault))
+    assert words == "“m.gguf” arrived damaged, and is begun anew."
     assert event_words(JobEvent(1, 0.0, "unheard of")) == "unheard of"
