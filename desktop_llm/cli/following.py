@@ -1,18 +1,34 @@
 """Waits for a job at a terminal: a bar where there is one, else a line for what happens."""
 
+import argparse
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.jobs import ENDED, Job, JobEventKind, JobState
 from desktop_llm.services.jobs import JobService
+from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words import _
 from desktop_llm.words.jobs import event_words, progress_words, state_words
 
 LOOK_SECONDS = 0.25
 BAR = 24  # characters
 TOLD = (JobEventKind.RETRYING, JobEventKind.RESTARTED, JobEventKind.INTERRUPTED)
+
+
+@contextmanager
+def job_service(options: argparse.Namespace) -> Iterator[JobService]:
+    """Of the data folder; what was begun goes on when this is left."""
+    folders = resolve_folders(options.data_dir)
+    folders.ensure()
+    service = JobService(folders)
+    try:
+        yield service
+    finally:
+        service.close()
 
 
 def follow(service: JobService, number: int, out: TextIO) -> Job:

@@ -5,12 +5,11 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from desktop_llm.cli.following import job_service
 from desktop_llm.core.jobs import Job, JobEvent, JobKind
-from desktop_llm.services.jobs import JobService, runner_lock
+from desktop_llm.services.jobs import runner_lock
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.jobs import event_words, kind_words, progress_words, state_words
@@ -36,19 +35,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     clear.set_defaults(run=run_clear)
 
 
-@contextmanager
-def _service(options: argparse.Namespace) -> Iterator[JobService]:
-    folders = resolve_folders(options.data_dir)
-    folders.ensure()
-    service = JobService(folders)
-    try:
-        yield service
-    finally:
-        service.close()
-
-
 def run_list(options: argparse.Namespace) -> int:
-    with _service(options) as service:
+    with job_service(options) as service:
         jobs = service.all()
     if options.json:
         print(json.dumps([job_values(job) for job in jobs], ensure_ascii=False))
@@ -59,7 +47,7 @@ def run_list(options: argparse.Namespace) -> int:
 
 
 def run_show(options: argparse.Namespace) -> int:
-    with _service(options) as service:
+    with job_service(options) as service:
         job = service.get(options.id)
     if options.json:
         print(json.dumps(job_values(job), ensure_ascii=False))
@@ -73,7 +61,7 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def run_log(options: argparse.Namespace) -> int:
-    with _service(options) as service:
+    with job_service(options) as service:
         events = service.events(options.id)
     if options.json:
         print(json.dumps([_event_values(event) for event in events], ensure_ascii=False))
@@ -85,7 +73,7 @@ def run_log(options: argparse.Namespace) -> int:
 
 
 def run_wish(options: argparse.Namespace) -> int:
-    with _service(options) as service:
+    with job_service(options) as service:
         jobs = [getattr(service, options.wish)(job) for job in options.id]
     if options.json:
         print(json.dumps([job_values(job) for job in jobs], ensure_ascii=False))
@@ -96,7 +84,7 @@ def run_wish(options: argparse.Namespace) -> int:
 
 
 def run_clear(options: argparse.Namespace) -> int:
-    with _service(options) as service:
+    with job_service(options) as service:
         service.forget()
     return 0
 

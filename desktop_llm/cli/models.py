@@ -11,13 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from desktop_llm.cli.following import follow
+from desktop_llm.cli.following import follow, job_service
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.hub import SORTS
 from desktop_llm.core.jobs import Job, JobKind
 from desktop_llm.core.models import InstalledModel
-from desktop_llm.services.jobs import JobService
 from desktop_llm.services.model_library import ModelLibrary
 from desktop_llm.services.verification import CheckSpec
 from desktop_llm.storage.library import Library
@@ -94,7 +93,7 @@ def run_pull(options: argparse.Namespace) -> int:
         repo, _colon, wanted = options.address.partition(":")
         with _hub() as hub:
             spec = hub.spec(repo, wanted, options.revision)
-    with _jobs(options) as service:
+    with job_service(options) as service:
         job = service.add(JobKind.DOWNLOAD, _title(spec), spec.to_values())
         if options.background:
             print(json.dumps({"id": job.id}) if options.json else job.id)
@@ -174,7 +173,7 @@ def run_import(options: argparse.Namespace) -> int:
 
 def run_verify(options: argparse.Namespace) -> int:
     model = _library(options).find(options.name)
-    with _jobs(options) as service:
+    with job_service(options) as service:
         spec = CheckSpec.of(model).to_values()
         job = follow(service, service.add(JobKind.CHECK, model.name, spec).id, sys.stderr)
     if not options.json and not any(file["compared"] for file in job.result["files"]):
@@ -208,17 +207,6 @@ def run_remove(options: argparse.Namespace) -> int:
 
 def _library(options: argparse.Namespace) -> ModelLibrary:
     return ModelLibrary(Library(resolve_folders(options.data_dir)))
-
-
-@contextmanager
-def _jobs(options: argparse.Namespace) -> Iterator[JobService]:
-    folders = resolve_folders(options.data_dir)
-    folders.ensure()
-    service = JobService(folders)
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 def _any_model(library: ModelLibrary, name: str) -> InstalledModel:
