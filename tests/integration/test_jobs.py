@@ -245,7 +245,10 @@ def test_a_failed_pull_says_why_and_a_wrong_address_too(hub, folders):
     failed = command(folders, "models", "pull", hub.address(REPO, NAME))
     assert failed.returncode == 1
     assert "127.0.0.1 has no “model.gguf”." in failed.stderr
-    for address in ("model", "ftp://a/b.gguf", "https://", "https://a/..", "file:///etc/passwd"):
+    nameless = command(folders, "models", "pull", "model")  # no owner: nobody is asked
+    assert nameless.returncode == 1
+    assert "has no “model”" in nameless.stderr
+    for address in ("ftp://a/b.gguf", "https://", "https://a/..", "file:///etc/passwd"):
         refused = command(folders, "models", "pull", address)
         assert refused.returncode == 1, address
         assert "is no address" in refused.stderr
