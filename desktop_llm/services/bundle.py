@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.chat import ChatService
-from desktop_llm.services.jobs import JobService
 from desktop_llm.services.maintenance import Maintenance
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.titles import Titles
@@ -22,6 +22,9 @@ from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.storage.watch import ChangeWatch
+
+if TYPE_CHECKING:
+    from desktop_llm.services.jobs import JobService
 
 STATES_IN_MEMORY = 256_000_000  # bytes, in the engine
 
@@ -54,6 +57,37 @@ class PrivateSpace:
                 opened[0].close()
 
 
+class JobsOnDemand:
+    """Most computers have none most of the time: what works on them is imported when there are."""
+
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
+        self._lock = threading.Lock()
+        self._service: JobService | None = None
+        self._closed = False
+
+    def may_exist(self) -> bool:
+        return self._service is not None or self._folders.jobs_database.exists()
+
+    def service(self) -> "JobService":
+        from desktop_llm.services.jobs import JobService
+
+        with self._lock:
+            if self._service is None:
+                self._service = JobService(self._folders)
+                if self._closed:
+                    self._service.close()
+            return self._service
+
+    def close(self) -> None:
+        """What is asked for later is closed too."""
+        with self._lock:
+            self._closed = True
+            service = self._service
+        if service is not None:
+            service.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     folders: Folders
@@ -66,7 +100,7 @@ class Services:
     maintenance: Maintenance
     watch: ChangeWatch
     private: "PrivateSpace"
-    jobs: JobService
+    _jobs: "JobsOnDemand"
 
     @classmethod
     def open(
@@ -118,13 +152,21 @@ class Services:
         )
         return cls(
             folders, database, engine, models, chat, titles, backups, maintenance, watch, private,
-            JobService(folders),
+            JobsOnDemand(folders),
         )  # fmt: skip
+
+    @property
+    def jobs(self) -> "JobService":
+        return self._jobs.service()
+
+    def may_have_jobs(self) -> bool:
+        """Blocks on the disk."""
+        return self._jobs.may_exist()
 
     def stop(self) -> None:
         """End whatever runs; the database stays open for what is still to be kept."""
         self.watch.close()
-        self.jobs.close()
+        self._jobs.close()
         self.engine.close()
         self.titles.close()
         self.maintenance.close()

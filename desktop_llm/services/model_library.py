@@ -13,7 +13,6 @@ from desktop_llm.core.gguf import Header
 from desktop_llm.core.model_facts import ModelFacts, ModelKind, facts_of
 from desktop_llm.core.models import InstalledModel
 from desktop_llm.hub.gguf import read_header
-from desktop_llm.hub.safetensors import count_parameters
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.library_file import Entry, Known
 from desktop_llm.storage.model_scan import missing_parts, small_json
@@ -167,7 +166,7 @@ class ModelLibrary:
         if model.kind is ModelKind.ENCODER:
             facts = _encoder_facts(Path(model.path))
         else:
-            facts = facts_of(self.header(path))
+            facts = facts_of(read_header(Path(path)))  # a whole header is not worth keeping
         size, modified = state or (0, 0)
         kept = entry if entry is not None and same else Entry()
         learned[path] = replace(kept, size=size, modified=modified, facts=facts)
@@ -212,6 +211,8 @@ def _encoder_facts(folder: Path) -> ModelFacts:
     config = small_json(folder / "config.json")
     if not isinstance(config, dict):
         raise EnvironmentFault(FaultCode.ENCODER_BROKEN, path=str(folder), reason="config.json")
+    from desktop_llm.hub.safetensors import count_parameters  # few have encoders
+
     weights = sorted(folder.glob("*.safetensors"))
     length = config.get("max_position_embeddings")
     return ModelFacts(

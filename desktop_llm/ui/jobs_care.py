@@ -33,7 +33,7 @@ class JobsCare(QObject):
         self._page: JobsPage | None = None
         self._asked = 0
         self._states: dict[int, JobState] | None = None  # as they were shown last
-        self._watched: JobService | None = None
+        self._watched: Services | None = None  # whose jobs are looked at
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MILLISECONDS)
         self._timer.timeout.connect(self._watch)
@@ -84,22 +84,22 @@ class JobsCare(QObject):
 
     def _watch(self) -> None:
         """As soon as there is a database of jobs."""
-        jobs = self._jobs()
-        if jobs is None or jobs is self._watched:
+        services = self._services()
+        if services is None or services is self._watched:
             return
 
         def begin() -> bool:
-            if not jobs.exists():
+            if not services.may_have_jobs():
                 return False
-            jobs.watch(lambda: self._bridge.post(self.refresh))
-            jobs.ensure_runner()  # the computer may have been off since
+            services.jobs.watch(lambda: self._bridge.post(self.refresh))
+            services.jobs.ensure_runner()  # the computer may have been off since
             return True
 
         def begun(watching: bool) -> None:
             if not watching:
                 self._states = {}  # whatever comes from now on is news
-            elif self._watched is not jobs:
-                self._watched = jobs
+            elif self._watched is not services:
+                self._watched = services
                 self.refresh()
 
         self._bridge.run(begin, begun, lambda _fault: None)

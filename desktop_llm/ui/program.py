@@ -32,7 +32,6 @@ from desktop_llm.ui.exchange_care import ExchangeCare
 from desktop_llm.ui.formula_pictures import FormulaPictures
 from desktop_llm.ui.jobs_care import JobsCare
 from desktop_llm.ui.leaving import Leaving
-from desktop_llm.ui.library_care import LibraryCare
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
 from desktop_llm.ui.notifier import Notifier
@@ -44,6 +43,7 @@ from desktop_llm.words import _, use_language
 
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import Services
+    from desktop_llm.ui.library_care import LibraryCare
 
 
 logger = logging.getLogger(__name__)
@@ -300,11 +300,7 @@ class Program(QObject):
             self._choose_model,
         )
         self._jobs_care = JobsCare(workspace, bridge, lambda: self.services)
-        self._library_care = LibraryCare(
-            workspace, bridge, lambda: self.services, self._choose_model
-        )
-        self._library_care.changed.connect(self._model_care.look)
-        self._library_care.job_begun.connect(self._jobs_care.look)
+        self._library_care: LibraryCare | None = None  # made with its page
         self._jobs_care.done.connect(lambda _job: self._models_came())
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
@@ -388,7 +384,7 @@ class Program(QObject):
             self._bin_care.refresh()
         elif page is Page.CORRECTIONS:
             self._corrections_care.refresh()
-        elif page is Page.MODELS:
+        elif page is Page.MODELS and self._library_care is not None:
             self._library_care.refresh()
         elif page is Page.JOBS:
             self._jobs_care.refresh()
@@ -433,13 +429,21 @@ class Program(QObject):
 
     def _models_came(self) -> None:
         self._model_care.look()
-        self._library_care.refresh()
+        if self._library_care is not None:
+            self._library_care.refresh()
 
     def _models_page(self) -> QWidget:
+        from desktop_llm.ui.library_care import LibraryCare
         from desktop_llm.ui.pages.models import ModelsPage
 
-        page = ModelsPage()
-        self._library_care.connect_page(page)
+        page, workspace = ModelsPage(), self.workspace
+        care = LibraryCare(
+            workspace, self._work_bridge, lambda: self.services, self._choose_model
+        )  # fmt: skip
+        care.changed.connect(self._model_care.look)
+        care.job_begun.connect(self._jobs_care.look)
+        care.connect_page(page)
+        self._library_care = care
         return page
 
     def _jobs_page(self) -> QWidget:

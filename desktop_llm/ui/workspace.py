@@ -121,7 +121,7 @@ class Workspace(QWidget):
         self._before_text = BeforeText(self)
         self._guard_keys(self.chat)
         self.chat.values.made.connect(lambda: self._guard_keys(self.chat.values))
-        self.chat.library.editor_made.connect(self._guard_keys)
+        self.chat.library.made.connect(self._guard_keys)
         self.rail = Rail(
             self.commands,
             [Command.CHAT, Command.MODELS, Command.CORRECTIONS, Command.JOBS],

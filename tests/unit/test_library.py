@@ -307,7 +307,9 @@ def test_a_header_is_read_once(library, folders, monkeypatch):
     put(folders.models / "m.gguf")
     assert names(library) == ["m"]
     again = ModelLibrary(Library(folders))
-    monkeypatch.setattr(again, "header", lambda _path: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "desktop_llm.services.model_library.read_header", lambda _path: pytest.fail("read again")
+    )
     assert names(again) == ["m"]
 
 

@@ -77,6 +77,7 @@ class ContextPanel(QWidget):
         for widget in (self.empty, self._content, self.exact):
             self._stack.addWidget(widget)
         self._layout.addWidget(self._stack)
+        self._stack.show()  # at once: within a show event that waits for the loop
 
     def _summary(self) -> QVBoxLayout:
         """How much is sent, in words and as a bar, and what is not."""

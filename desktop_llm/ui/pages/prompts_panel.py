@@ -6,7 +6,7 @@ Knows no service: it shows what it is told and says what a person wants.
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal
-from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -32,7 +32,10 @@ from desktop_llm.words import _, counted
 
 
 class PromptsPanel(QWidget):
-    """Esc clears the search, or leaves the editor; else it is the panel's."""
+    """Esc clears the search, or leaves the editor; else it is the panel's.
+
+    What is in it is made when it is first needed: few people open it, and it takes memory.
+    """
 
     use_wanted = Signal(object)  # a `Prompt`; so are the others
     save_wanted = Signal(object)
@@ -42,12 +45,33 @@ class PromptsPanel(QWidget):
     examples_wanted = Signal()
     import_wanted = Signal()
     export_wanted = Signal()
-    editor_made = Signal(object)  # the `PromptEditor`
+    made = Signal(object)  # a widget with fields
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._known = False
+        self._made = False
+        self._waiting: Sequence[PromptRow] | None = None  # to be shown when it is made
+        self._editor: PromptEditor | None = None
         self.model = PromptsModel(self)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self._need()
+        super().showEvent(event)
+
+    def _need(self) -> None:
+        if self._made:
+            return
+        self._made = True
+        self._make()
+        self.made.emit(self)
+        if self._waiting is not None:
+            self.show_rows(self._waiting)
+
+    def _make(self) -> None:
         head = self._head()  # first: Tab goes as widgets are made
         self._make_list()
         foot = self._foot()
@@ -57,7 +81,6 @@ class PromptsPanel(QWidget):
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._nothing.setMargin(MARGIN)
         self.empty = EmptyState(icon("notebook", Role.PlaceholderText), self)
-        self._editor: PromptEditor | None = None
         self._content = QWidget(self)
         column = QVBoxLayout(self._content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -69,21 +92,20 @@ class PromptsPanel(QWidget):
         self._stack = QStackedWidget(self)
         for widget in (self.empty, self._content):
             self._stack.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._stack)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._layout.addWidget(self._stack)
+        self._stack.show()  # at once: within a show event that waits for the loop
         self._show_actions()
 
     @property
     def editor(self) -> PromptEditor:
         """Made when it is first wanted: few people write prompts."""
+        self._need()
         if self._editor is None:
             self._editor = PromptEditor(self)
             self._editor.saved.connect(self.save_wanted)
             self._editor.left.connect(self._left_editor)
             self._stack.addWidget(self._editor)
-            self.editor_made.emit(self._editor)
+            self.made.emit(self._editor)
         return self._editor
 
     def _head(self) -> QHBoxLayout:
@@ -166,6 +188,10 @@ class PromptsPanel(QWidget):
 
     def show_rows(self, rows: Sequence[PromptRow]) -> None:
         """What is chosen stays chosen; where it is gone, what took its place is."""
+        if not self._made:
+            self._waiting = rows
+            self.model.show_rows(rows)
+            return
         at = max(0, self.list.currentIndex().row())
         self._known = True
         self.model.show_rows(rows)
@@ -177,6 +203,7 @@ class PromptsPanel(QWidget):
 
     def choose(self, number: int) -> None:
         """A prompt that is new, or was changed: it is seen whatever was searched for."""
+        self._need()
         if self.model.row_with(number) is None:
             self.search.clear()
         if (row := self.model.row_with(number)) is not None:
@@ -244,7 +271,7 @@ class PromptsPanel(QWidget):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Passed on; with nothing to pass it to this keeps it, so that Esc is heard."""
         super().focusInEvent(event)
-        if self._stack.currentWidget() is not self.empty:
+        if self._made and self._stack.currentWidget() is not self.empty:
             self._take_focus(event.reason())
 
     def _search(self, text: str) -> None:

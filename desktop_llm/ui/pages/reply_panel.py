@@ -69,6 +69,7 @@ class ReplyPanel(QWidget):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.area)
         self._layout.addWidget(self._stack)
+        self._stack.show()  # at once: within a show event that waits for the loop
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """On to the first button, where there is one: the panel itself hears Esc."""
