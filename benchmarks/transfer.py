@@ -26,7 +26,8 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from desktop_llm.core.downloads import RemoteFile
-from desktop_llm.hub.connections import Connections, Contact, Reply
+from desktop_llm.core.network import Contact, Purpose, Why
+from desktop_llm.hub.connections import Connections, Reply
 from desktop_llm.hub.download import Download, Patience
 from desktop_llm.hub.partial import discard
 from tests.fakes.hub import Hub, HubFile, HubRepo
@@ -43,7 +44,7 @@ def fetch(address: str, size: str, sha256: str, target: str) -> None:
     counted = _counting(Path(f"{target}.received"))
     connections = Connections(record=record)
     file = RemoteFile(url=address, name="model", size=int(size), sha256=sha256)
-    with connections.get(address, "warm", {"Range": "bytes=0-0"}) as reply:
+    with connections.get(address, Purpose(Why.DOWNLOAD), {"Range": "bytes=0-0"}) as reply:
         list(reply.pieces())
     idle = process.memory_info().rss
 

@@ -24,6 +24,9 @@ def main() -> int:
 
         return worker_main()
     from desktop_llm.cli.main import main as cli_main
+    from desktop_llm.storage.secrets import secrets
+
+    secrets.take_from_environment()
 
     return cli_main(arguments, _open_window)
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.storage.instance import InstanceLock
+from desktop_llm.storage.ledger import refuse_and_record_unasked
 from desktop_llm.storage.paths import Folders, resolve_folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.ui import theme
@@ -32,6 +33,7 @@ def main(data_dir: Path | None = None) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     os.umask(0o077)  # nobody else reads what is written here
     folders = resolve_folders(data_dir)
+    refuse_and_record_unasked(folders.logs)
     settings = SettingsFile(folders.settings_file)
     lock = InstanceLock(folders.data)
     application = QApplication(sys.argv[:1])

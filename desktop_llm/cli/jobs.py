@@ -92,9 +92,9 @@ def run_clear(options: argparse.Namespace) -> int:
 def run_runner(options: argparse.Namespace) -> int:
     """The composition root of the runner's process. Nothing to do, or another is at it: 0."""
     from desktop_llm.core.confinement import drop_privileges
-    from desktop_llm.services.discovery import token_for
     from desktop_llm.services.downloads import Downloads
     from desktop_llm.services.model_library import ModelLibrary
+    from desktop_llm.services.network import Network
     from desktop_llm.services.runner import Kind, Runner
     from desktop_llm.services.verification import Verification
     from desktop_llm.storage.jobs import open_jobs
@@ -104,9 +104,12 @@ def run_runner(options: argparse.Namespace) -> int:
     drop_privileges()
     folders = resolve_folders(options.data_dir)
     folders.ensure()
+    network = Network(folders)
     jobs = open_jobs(folders.jobs_database)
     kinds: dict[str, Kind] = {
-        JobKind.DOWNLOAD.value: Downloads(folders.models, token_for=token_for),
+        JobKind.DOWNLOAD.value: Downloads(
+            folders.models, network.connect, limit=network.limit, token_for=network.token_for
+        ),
         JobKind.CHECK.value: Verification(ModelLibrary(Library(folders))),
     }
     runner = Runner(jobs, runner_lock(folders), kinds)

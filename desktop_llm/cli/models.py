@@ -91,7 +91,7 @@ def run_pull(options: argparse.Namespace) -> int:
         spec = _spec(options.address, options.sha256.lower())
     else:
         repo, _colon, wanted = options.address.partition(":")
-        with _hub() as hub:
+        with _hub(options) as hub:
             spec = hub.spec(repo, wanted, options.revision)
     with job_service(options) as service:
         job = service.add(JobKind.DOWNLOAD, _title(spec), spec.to_values())
@@ -105,7 +105,7 @@ def run_pull(options: argparse.Namespace) -> int:
 
 def run_search(options: argparse.Namespace) -> int:
     words = " ".join(options.words)
-    with _hub() as hub:
+    with _hub(options) as hub:
         if re.fullmatch(r"[^/\s]+/[^/\s]+", words):
             return _print_offers(hub, words, options.json)
         found = hub.search(words, options.sort, max(1, min(options.limit, 200)))
@@ -131,14 +131,17 @@ def _print_offers(hub: "Discovery", repo: str, as_json: bool) -> int:
 
 
 @contextmanager
-def _hub() -> "Iterator[Discovery]":
+def _hub(options: argparse.Namespace) -> "Iterator[Discovery]":
     from desktop_llm.services.discovery import Discovery  # which loads what speaks HTTP
+    from desktop_llm.services.network import Network
 
-    hub = Discovery()
+    network = Network(resolve_folders(options.data_dir))
+    hub = Discovery(network)
     try:
         yield hub
     finally:
         hub.close()
+        network.close()
 
 
 def _title(spec: DownloadSpec) -> str:

@@ -6,6 +6,7 @@ import sys
 
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.settings import Language
+from desktop_llm.storage.ledger import refuse_and_record_unasked
 from desktop_llm.storage.logs import start_logging
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words import use_language
@@ -20,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
     use_language(Language.SYSTEM)
     folders = resolve_folders(options.data_dir)
     stop_logging = start_logging(folders.logs)
+    refuse_and_record_unasked(folders.logs)
     if folders.fault is not None:
         print(f"desktop-llm: {word_fault(folders.fault)}", file=sys.stderr)
     try:

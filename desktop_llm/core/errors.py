@@ -104,6 +104,7 @@ class FaultCode(StrEnum):
     DOWNLOAD_DIFFERS = "download-differs"
     NO_ROOM = "no-room"
     OFFLINE = "offline"
+    KEYRING_FAILED = "keyring-failed"
     EXPORT_FAILED = "export-failed"
     INPUT_EMPTY = "input-empty"
     BUG = "bug"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from desktop_llm.core.network import is_web_address
+
 
 class Theme(StrEnum):
     SYSTEM = "system"
@@ -35,6 +37,11 @@ class Range:
     high: float
 
 
+def _address() -> Any:
+    """Of a server, or empty."""
+    return field(default="", metadata={"check": lambda text: not text or is_web_address(text)})
+
+
 def _number(default: int, low: int, high: int) -> Any:
     return field(default=default, metadata={"range": Range(low, high)})
 
@@ -56,6 +63,12 @@ class Settings:
     write_titles: bool = True  # the model names new conversations while it is idle
     notify: bool = True  # the desktop tells that a long reply has ended while the window is away
     note_confidence: bool = True  # how sure the model was of each token is kept with its replies
+    offline: bool = False  # no connection to anywhere
+    hub_mirror: str = _address()  # asked in place of the Hub
+    proxy: str = _address()  # empty: what the system says
+    certificates: str = ""  # a PEM file that is believed in place of the system's
+    token_in_keyring: bool = False  # there is one for the Hub: it is asked for only then
+    download_limit_kilobytes: int = _number(0, 0, 10_000_000)  # a second; 0: none
     first_run_done: bool = False
 
 
@@ -69,6 +82,8 @@ def valid(name: str, value: object) -> bool:
             return isinstance(value, str) and value in set(type(default))
         if type(value) is not type(default):
             return False
+        if (check := declared.metadata.get("check")) is not None:
+            return bool(check(value))
         bounds = declared.metadata.get("range")
         return bounds is None or (isinstance(value, int) and bounds.low <= value <= bounds.high)
     return False

@@ -7,13 +7,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from desktop_llm.core.downloads import is_safe_name
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.hub import FoundModel, RepoFile, RepoInfo
+from desktop_llm.core.network import Purpose, Why
 from desktop_llm.hub.connections import Connections, connection_faults, refuse_status
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class HubClient:
         self._host = urlsplit(self.endpoint).hostname or self.endpoint
         self._connections = connections
         self._token = token
+        self._purpose = Purpose(Why.SEARCH)  # of what is being asked
         self._api: HfApi | None = None
 
     def search(
@@ -43,6 +44,7 @@ class HubClient:
         limit: int = 30,
     ) -> list[FoundModel]:
         """Repositories that have all the words and tags."""
+        self._purpose = Purpose(Why.SEARCH, words)
         with self._faults(words):
             found = self._made().list_models(
                 search=words or None, filter=list(tags), sort=sort, limit=limit,  # type: ignore[arg-type]
@@ -62,10 +64,11 @@ class HubClient:
                 if _REPO.fullmatch(one.id)
             ]
 
-    def info(self, repo: str, revision: str = "main") -> RepoInfo:
+    def info(self, repo: str, revision: str = "main", why: Why = Why.FILES) -> RepoInfo:
         """Its files at that revision, with sizes and hashes; what is no sound name is left out."""
         if not _REPO.fullmatch(repo):
             raise EnvironmentFault(FaultCode.HUB_NOTHING_THERE, path=repo, host=self._host)
+        self._purpose = Purpose(why, repo)
         with self._faults(repo):
             found = self._made().model_info(repo, revision=revision, files_metadata=True)
         if found.sha is None or not _COMMIT.fullmatch(found.sha):
@@ -90,7 +93,7 @@ class HubClient:
             from huggingface_hub import HfApi, set_client_factory
 
             # Without its hook for the offline variable: whether to connect is asked elsewhere.
-            set_client_factory(partial(self._connections.client, "search"))
+            set_client_factory(lambda: self._connections.client(lambda: self._purpose))
             self._api = HfApi(endpoint=self.endpoint, token=self._token or False)
         return self._api
 

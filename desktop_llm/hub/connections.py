@@ -21,6 +21,7 @@ import httpx2
 
 from desktop_llm import __version__
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.network import Contact, Purpose, asked_for
 
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 20.0  # without a byte
@@ -28,6 +29,7 @@ MOST_REDIRECTS = 8
 MOST_WAIT = 60.0  # seconds that a server may ask for
 WATCH_SECONDS = 30.0  # after so long a connection must have been fast enough
 SLOWEST = 1024  # bytes a second, over that time
+PERMIT_SECONDS = 1.0  # between two looks whether what is being received still may be
 
 TEMPORARY = frozenset(
     {FaultCode.HUB_UNREACHABLE, FaultCode.HUB_BUSY, FaultCode.HUB_SLOW, FaultCode.CONNECTION_LOST}
@@ -48,22 +50,15 @@ class NetworkOptions:
     slowest: int = SLOWEST
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """One request, for the ledger of connections."""
-
-    host: str
-    why: str
-    status: int  # 0: no answer
-    received: int  # bytes of the answer's body
-
-
 class Reply:
     """An answer whose body has not been read yet."""
 
-    def __init__(self, response: httpx2.Response, options: NetworkOptions) -> None:
+    def __init__(
+        self, response: httpx2.Response, options: NetworkOptions, permit: Callable[[str], object]
+    ) -> None:
         self._response = response
         self._options = options
+        self._permit = permit
         self.status = response.status_code
         self.url = str(response.url)
         self.host = response.url.host
@@ -80,16 +75,21 @@ class Reply:
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes. Raises EnvironmentFault; one that only trickles is given up."""
         begun, received = time.monotonic(), 0
+        permitted = begun
         with connection_faults(self.host):
             for piece in self._response.iter_raw():
                 self.received += len(piece)
                 received += len(piece)
                 yield piece
-                passed = time.monotonic() - begun
+                now = time.monotonic()
+                if now - permitted >= PERMIT_SECONDS:
+                    self._permit(self.host)
+                    permitted = now
+                passed = now - begun
                 if passed >= self._options.watch_seconds:
                     if received < self._options.slowest * passed:
                         raise EnvironmentFault(FaultCode.HUB_SLOW, host=self.host)
-                    begun, received = time.monotonic(), 0
+                    begun, received = now, 0
 
 
 class Connections:
@@ -112,11 +112,15 @@ class Connections:
 
     @contextmanager
     def get(
-        self, url: str, why: str, headers: Mapping[str, str] | None = None, token: str = ""
+        self,
+        url: str,
+        purpose: Purpose,
+        headers: Mapping[str, str] | None = None,
+        token: str = "",
     ) -> Iterator[Reply]:
         """The answer behind all redirects, whatever its status. `token`: for that host alone."""
-        response = self._follow(url, why, dict(headers or {}), token)
-        reply = Reply(response, self._options)
+        response = self._follow(url, purpose, dict(headers or {}), token)
+        reply = Reply(response, self._options, self._permit)
         with self._lock:
             self._open.add(response)
         try:
@@ -126,13 +130,12 @@ class Connections:
                 self._open.discard(response)
             with suppress(httpx2.HTTPError, OSError, RuntimeError):
                 response.close()
-            self._record(
-                Contact(host=reply.host, why=why, status=reply.status, received=reply.received)
-            )
+            self._note(reply.host, purpose, reply.status, reply.received)
 
-    def client(self, why: str) -> httpx2.Client:
+    def client(self, purpose: Callable[[], Purpose]) -> httpx2.Client:
         """For a library that makes its own requests, held to the same rules; what goes wrong is a
-        fault at once, where that library would try again for half a minute.
+        fault at once, where that library would try again for half a minute. `purpose` of what it
+        asks at the moment.
         """
 
         def ask(request: httpx2.Request) -> None:
@@ -140,13 +143,15 @@ class Connections:
 
         def look(response: httpx2.Response) -> None:
             host, status = response.url.host, response.status_code
-            self._record(Contact(host=host, why=why, status=status, received=0))
             if status in _BUSY:
+                self._note(host, purpose(), status)
                 raise EnvironmentFault(FaultCode.HUB_BUSY, host=host, status=status)
             if status in _REDIRECTS:
                 _checked(str(response.url), response.headers.get("location", ""))
 
         made = self._made(_FaultyClient)
+        assert isinstance(made, _FaultyClient)
+        made.note = lambda host, status, received: self._note(host, purpose(), status, received)
         made.follow_redirects = True
         made.event_hooks = {"request": [ask], "response": [look]}
         return made
@@ -165,7 +170,17 @@ class Connections:
         if self._client is not None and not opened:
             self._client.close()
 
-    def _follow(self, url: str, why: str, headers: dict[str, str], token: str) -> httpx2.Response:
+    def _note(self, host: str, purpose: Purpose, status: int, received: int = 0) -> None:
+        self._record(
+            Contact(
+                host=host, why=purpose.why.value, what=purpose.what, status=status,
+                received=received, time=time.time(),
+            )
+        )  # fmt: skip
+
+    def _follow(
+        self, url: str, purpose: Purpose, headers: dict[str, str], token: str
+    ) -> httpx2.Response:
         origin = urlsplit(url).hostname or ""
         headers = {"Accept-Encoding": "identity", **headers}
         for _hop in range(MOST_REDIRECTS + 1):
@@ -173,17 +188,19 @@ class Connections:
             sent = dict(headers)
             if token and host == origin:
                 sent["Authorization"] = f"Bearer {token}"
-            response = self._send(url, host, sent)
+            response = self._send(url, host, sent, purpose)
             if response.status_code not in _REDIRECTS:
                 return response
             target = response.headers.get("location", "")
-            self._record(Contact(host=host, why=why, status=response.status_code, received=0))
+            self._note(host, purpose, response.status_code)
             with suppress(httpx2.HTTPError):
                 response.close()
             url = _checked(url, target)
         raise EnvironmentFault(FaultCode.REDIRECT_REFUSED, host=origin)
 
-    def _send(self, url: str, host: str, headers: dict[str, str]) -> httpx2.Response:
+    def _send(
+        self, url: str, host: str, headers: dict[str, str], purpose: Purpose
+    ) -> httpx2.Response:
         self._permit(host)
         with self._lock:
             if self._closed:
@@ -191,8 +208,12 @@ class Connections:
             if self._client is None:
                 self._client = self._made()
             client = self._client
-        with connection_faults(host):
-            return client.send(client.build_request("GET", url, headers=headers), stream=True)
+        try:
+            with connection_faults(host), asked_for():
+                return client.send(client.build_request("GET", url, headers=headers), stream=True)
+        except EnvironmentFault:
+            self._note(host, purpose, 0)
+            raise
 
     def _made(self, kind: type[httpx2.Client] = httpx2.Client) -> httpx2.Client:
         options = self._options
@@ -220,9 +241,19 @@ class Connections:
 
 
 class _FaultyClient(httpx2.Client):
+    note: Callable[[str, int, int], object] = staticmethod(lambda _host, _status, _received: None)
+
     def send(self, request: httpx2.Request, **more: Any) -> httpx2.Response:
-        with connection_faults(request.url.host):
-            return super().send(request, **more)
+        try:
+            with connection_faults(request.url.host), asked_for():
+                response = super().send(request, **more)
+        except EnvironmentFault as fault:
+            if fault.code in TEMPORARY and "status" not in fault.data:
+                self.note(request.url.host, 0, 0)
+            raise
+        for each in (*response.history, response):
+            self.note(each.url.host, each.status_code, each.num_bytes_downloaded)
+        return response
 
 
 def retry_after(reply: Reply) -> float:

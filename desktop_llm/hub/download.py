@@ -19,6 +19,7 @@ from typing import IO
 from desktop_llm.core.downloads import RemoteFile
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.jobs import JobPhase
+from desktop_llm.core.network import Purpose, Why
 from desktop_llm.hub.connections import TEMPORARY, Connections, Reply, refuse
 from desktop_llm.hub.partial import Identity, Partial, discard
 from desktop_llm.storage.disk import disk_faults, free_bytes
@@ -172,7 +173,8 @@ class Download:
         return _Offer(identity, ranges)
 
     def get(self, headers: dict[str, str]) -> AbstractContextManager[Reply]:
-        return self._connections.get(self._file.url, self._file.name, headers, self._token)
+        purpose = Purpose(Why.DOWNLOAD, self._file.name)
+        return self._connections.get(self._file.url, purpose, headers, self._token)
 
     def refuse_page(self, reply: Reply) -> None:
         """A network that wants a sign-in answers everything with a page."""

@@ -5,6 +5,7 @@ import io
 from desktop_llm.core.downloads import RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import MAX_HEADER, Header, NeedMoreError, parse_header
+from desktop_llm.core.network import Purpose, Why
 from desktop_llm.hub.connections import Connections, refuse
 
 FIRST = 512 * 1024  # bytes that are asked for at first: enough for small vocabularies
@@ -39,7 +40,7 @@ def read_remote_header(connections: Connections, file: RemoteFile, token: str = 
 def _piece(connections: Connections, file: RemoteFile, token: str, begin: int, end: int) -> bytes:
     """Bytes from `begin` up to `end`, fewer where the file ends before."""
     headers = {"Range": f"bytes={begin}-{end - 1}"}
-    with connections.get(file.url, file.name, headers, token) as reply:
+    with connections.get(file.url, Purpose(Why.HEADER, file.name), headers, token) as reply:
         if reply.status == 416:
             return b""
         refuse(reply, file.name)

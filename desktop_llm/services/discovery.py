@@ -1,8 +1,6 @@
 """Models that this computer does not have yet: found on the Hub, and what of them to fetch."""
 
-import os
-import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
@@ -16,36 +14,19 @@ from desktop_llm.core.hub import (
     quantizations,
 )
 from desktop_llm.hub.client import HubClient
-from desktop_llm.hub.connections import Connections
-from desktop_llm.resources import resource
+from desktop_llm.services.network import Network
 
-TOKEN_VARIABLE, ENDPOINT_VARIABLE = "HF_TOKEN", "HF_ENDPOINT"  # as huggingface_hub has them
 _ENCODER = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt",
             "special_tokens_map.json", "tokenizer.model", "modules.json")  # fmt: skip
-
-
-def endpoint() -> str:
-    """Of the Hub, or of the mirror that this session names."""
-    named = os.environ.get(ENDPOINT_VARIABLE, "")
-    if named:
-        return named.rstrip("/")
-    catalogue = tomllib.loads(resource("catalogue.toml").read_text("utf-8"))
-    return str(catalogue["endpoint"])
-
-
-def token_for(host: str) -> str:
-    """The person's, of this session, and for the Hub alone."""
-    own = urlsplit(endpoint()).hostname
-    return os.environ.get(TOKEN_VARIABLE, "") if host == own else ""
 
 
 class Discovery:
     """Blocks on the network. Raises EnvironmentFault."""
 
-    def __init__(self, connect: Callable[[], Connections] = Connections) -> None:
-        self._connections = connect()
-        place = endpoint()
-        token = token_for(urlsplit(place).hostname or "")
+    def __init__(self, network: Network) -> None:
+        self._connections = network.connect()
+        place = network.endpoint
+        token = network.token_for(urlsplit(place).hostname or "")
         self._client = HubClient(place, self._connections, token)
 
     def close(self) -> None:

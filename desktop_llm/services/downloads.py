@@ -18,6 +18,7 @@ from desktop_llm.services.runner import JobRun, Lane
 from desktop_llm.storage.disk import disk_faults, sync, write_atomically
 from desktop_llm.storage.library import write_source
 
+_ABOUT_REPO = (FaultCode.HUB_GATED, FaultCode.HUB_TOKEN)  # not about one of its files
 INCOMING = ".incoming"  # in the models folder: on the disk they go to, so that placing is a rename
 
 
@@ -53,6 +54,12 @@ class Downloads:
             run.on_stop(connections.close)
             try:
                 received = self._fetch(run, spec, aside, connections)
+            except EnvironmentFault as fault:
+                if fault.code in _ABOUT_REPO and spec.revision:
+                    raise EnvironmentFault(
+                        fault.code, **{**fault.data, "path": spec.source}
+                    ) from fault
+                raise
             finally:
                 connections.close()
             run.check()

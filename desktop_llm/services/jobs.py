@@ -16,6 +16,7 @@ from desktop_llm.storage.jobs import Jobs, open_jobs
 from desktop_llm.storage.locks import FileLock
 from desktop_llm.storage.logs import RUNNER_LOG, rotate
 from desktop_llm.storage.paths import Folders, resolve_folders
+from desktop_llm.storage.secrets import TOKEN_VARIABLE, secrets
 from desktop_llm.storage.watch import ChangeWatch
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,13 @@ class JobService:
         if not self._held and self._jobs().has_work(JobKind) and self._runner_is_missing():
             self._start_runner()
 
+    def restart_runner(self) -> None:
+        """With what this process has to give it now. Raises EnvironmentFault."""
+        if self.exists():
+            with self.held():
+                pass
+            self.ensure_runner()
+
     def runner_lives(self) -> bool:
         return not self._runner_is_missing()
 
@@ -188,6 +196,10 @@ class JobService:
                 start_new_session=True,  # the end of a window or a terminal is not the runner's
                 creationflags=_DETACHED,
                 cwd=self._folders.data,
+                env={
+                    **os.environ,
+                    **({TOKEN_VARIABLE: secrets.session} if secrets.session else {}),
+                },
             )
         except OSError as error:
             raise EnvironmentFault(FaultCode.WORKER_CRASHED, reason=error.strerror or "") from error

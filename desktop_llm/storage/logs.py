@@ -69,6 +69,12 @@ def rotate(path: Path, most: int = MOST_BYTES) -> None:
             _shift(path)
 
 
+def erase(path: Path) -> None:
+    """The file and those put aside. Raises OSError."""
+    for number in range(KEPT + 1):
+        _older(path, number).unlink(missing_ok=True)
+
+
 def tail(path: Path, most: int) -> str:
     """The last whole lines, `most` bytes at most, of a log and of the file before it."""
     data = b""
@@ -85,26 +91,37 @@ def tail(path: Path, most: int) -> str:
 
 
 class LogFile(logging.Handler):
-    """Appends records to a file and keeps it small.
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._lines = AppendedLines(path)
 
-    Several processes may write to the same one: a record is one append, and a file that another
-    process has put aside is noticed before the next.
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record))
+
+    def close(self) -> None:
+        with self.lock or contextlib.nullcontext():
+            self._lines.close()
+        super().close()
+
+
+class AppendedLines:
+    """Appends lines to a file and keeps it small.
+
+    Several processes may write to the same one: a line is one append, and a file that another
+    process has put aside is noticed before the next. Not for several threads.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__()
         self._path = path
         self._file: int | None = None
 
-    def emit(self, record: logging.LogRecord) -> None:
-        data = f"{self.format(record)}\n".encode(errors="backslashreplace")
+    def append(self, line: str) -> None:
+        data = f"{line}\n".encode(errors="backslashreplace")
         with contextlib.suppress(OSError):
             os.write(self._ready(len(data)), data)
 
     def close(self) -> None:
-        with self.lock or contextlib.nullcontext():
-            self._close_file()
-        super().close()
+        self._close_file()
 
     def _ready(self, size: int) -> int:
         """The file's descriptor, with room for so many bytes."""

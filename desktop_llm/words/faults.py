@@ -352,9 +352,13 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The offline switch is on: no connection to {host} was made."),
         _("Turn it off in the settings, then go on."),
     ),
+    FaultCode.KEYRING_FAILED: lambda: (
+        _("The keyring of this computer cannot be used ({reason})."),
+        _("Unlock it and try again, or use the token for this session only."),
+    ),
     FaultCode.HUB_UNREACHABLE: lambda: (
         _("{host} cannot be reached ({reason})."),
-        _("Check the network and the proxy of the system, then try again."),
+        _("Check the network and the proxy in the settings, then try again."),
     ),
     FaultCode.HUB_BUSY: lambda: (
         _("{host} is overloaded or being repaired (HTTP {status})."),
@@ -370,11 +374,11 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     ),
     FaultCode.HUB_TOKEN: lambda: (
         _("{host} gives “{path}” only to those it knows, or has nothing of that name."),
-        _("Check the name, or give a token of yours as HF_TOKEN."),
+        _("Check the name, or give your access token in the settings."),
     ),
     FaultCode.HUB_GATED: lambda: (
         _("The makers of “{path}” ask that you accept their licence first."),
-        _("Accept it on the model's page at {host}, and give your token as HF_TOKEN."),
+        _("Accept it on its page, {host}/{path}, then give your access token in the settings."),
     ),
     FaultCode.HUB_REFUSED: lambda: (
         _("{host} refuses “{path}” (HTTP {status})."),
@@ -391,13 +395,13 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     FaultCode.CERTIFICATE_REFUSED: lambda: (
         _("{host} does not prove who it is ({reason})."),
         _(
-            "Do not go on in a network you do not know. In a company's network, have its "
-            "certificate installed on this computer."
+            "Do not go on in a network you do not know. In a company's network, name its "
+            "certificate in the settings."
         ),
     ),
     FaultCode.PROXY_FAILED: lambda: (
         _("The proxy does not work ({path})."),
-        _("Check the proxy of the system, or HTTPS_PROXY."),
+        _("Check the proxy in the settings, or the system's."),
     ),
     FaultCode.REDIRECT_REFUSED: lambda: (
         _("{host} leads to an address that is not safe."),
