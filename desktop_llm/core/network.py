@@ -59,6 +59,7 @@ def is_web_address(text: str) -> bool:
 
 # --- nothing unasked -----------------------------------------------------------------------------
 
+
 class _Asked(threading.local):
     depth = 0
 

@@ -34,6 +34,7 @@ from desktop_llm.ui.jobs_care import JobsCare
 from desktop_llm.ui.leaving import Leaving
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
+from desktop_llm.ui.network_care import NetworkCare
 from desktop_llm.ui.notifier import Notifier
 from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.private_care import PrivateCare
@@ -264,6 +265,7 @@ class Program(QObject):
                 Page.BIN: self._bin_page,
                 Page.CORRECTIONS: self._corrections_page,
                 Page.JOBS: self._jobs_page,
+                Page.CONNECTIONS: self._connections_page,
                 Page.MODELS: self._models_page,
                 Page.WELCOME: self._welcome_page,
             },
@@ -302,6 +304,14 @@ class Program(QObject):
         self._jobs_care = JobsCare(workspace, bridge, lambda: self.services)
         self._library_care: LibraryCare | None = None  # made with its page
         self._jobs_care.done.connect(lambda _job: self._models_came())
+        self._network_care = NetworkCare(
+            workspace,
+            bridge,
+            lambda: self._folders,
+            lambda: self._settings.current,
+            self.change,
+            lambda: self.services,
+        )
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._leaving = Leaving(
@@ -332,6 +342,7 @@ class Program(QObject):
         handle(Command.IMPORT, self._exchange_care.choose_files)
         handle(Command.PRIVATE, self._private_care.begin)
         handle(Command.MODELS_FOLDER, self._open_models_folder)
+        handle(Command.OFFLINE, self._network_care.toggle_offline)
         handle(Command.DIAGNOSTICS, self._data_care.save_diagnostics)
         handle(Command.QUIT, self._leaving.quit)
 
@@ -388,6 +399,8 @@ class Program(QObject):
             self._library_care.refresh()
         elif page is Page.JOBS:
             self._jobs_care.refresh()
+        elif page is Page.CONNECTIONS:
+            self._network_care.refresh()
 
     def _settings_page(self) -> QWidget:
         from desktop_llm.ui.pages.settings import SettingsPage
@@ -403,6 +416,9 @@ class Program(QObject):
         page.export_wanted.connect(lambda: self._exchange_care.export())
         page.import_wanted.connect(self._exchange_care.choose_files)
         page.bin_wanted.connect(lambda: self.workspace.show_page(Page.BIN))
+        page.connections_wanted.connect(lambda: self.workspace.show_page(Page.CONNECTIONS))
+        page.certificates_wanted.connect(self._network_care.choose_certificates)
+        self._network_care.connect_token(page.token)
         return page
 
     def _backups_page(self) -> QWidget:
@@ -453,6 +469,13 @@ class Program(QObject):
         self._jobs_care.connect_page(page)
         return page
 
+    def _connections_page(self) -> QWidget:
+        from desktop_llm.ui.pages.connections import ConnectionsPage
+
+        page = ConnectionsPage()
+        self._network_care.connect_page(page)
+        return page
+
     def _welcome_page(self) -> QWidget:
         from desktop_llm.ui.pages.welcome import WelcomePage
 
@@ -477,8 +500,14 @@ class Program(QObject):
         before = self._settings.current
         kind = type(getattr(before, name))  # Qt gives an enumeration back as its text
         current = self._settings.set(**{name: kind(value)})
+        online = before.offline and not current.offline
+
+        def saved(_nothing: None) -> None:
+            if online:
+                self._network_care.go_on_online()
+
         self.bridge.run(
-            self._settings.save, on_failure=lambda fault: self.workspace.chat.show_fault(fault)
+            self._settings.save, saved, lambda fault: self.workspace.chat.show_fault(fault)
         )
         if (page := self.workspace.made(Page.SETTINGS)) is not None:
             page.take(current)  # type: ignore[attr-defined]  # made by `_settings_page`
@@ -487,6 +516,8 @@ class Program(QObject):
             self.workspace.chat.restyle(tokens)
         elif name == "language" and current != before:
             QTimer.singleShot(0, self, self._furnish_again)  # not within a widget that goes
+        elif name == "offline":
+            self._network_care.show_offline(current.offline)
 
     def _step_font(self, step: int) -> None:
         """Scale the text by a pixel, or back to the default."""

@@ -1,6 +1,7 @@
 """The line at the foot: which model, how fast, how much of its context and of the memory."""
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QStatusBar, QToolButton, QWidget
 
 from desktop_llm.core.conversations import StoredMessage
@@ -14,6 +15,7 @@ MEGABYTE = 1_000_000
 
 class StatusLine(QStatusBar):
     jobs_wanted = Signal()  # the page of them
+    connections_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -21,10 +23,10 @@ class StatusLine(QStatusBar):
         self.setContentsMargins(12, 0, 12, 0)
         self._engine = plain_label(parent=self)
         self._engine.setAccessibleName(_("Model, speed, context and memory"))
-        self._place = plain_label(_("Everything stays on this computer"), self)
-        self._place.setToolTip(
-            _("Nothing you write leaves it. The program connects only for downloads you ask for.")
-        )
+        self._place = QToolButton(self)
+        self._place.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._place.clicked.connect(self.connections_wanted)
+        self.show_offline(False)
         self._jobs: QToolButton | None = None  # made for the first
         self.addWidget(self._engine, 1)
         self.addPermanentWidget(self._place)
@@ -79,6 +81,21 @@ class StatusLine(QStatusBar):
         self._jobs.setAccessibleName(words)
         self._jobs.setToolTip(_("What is done in the background"))
         self._jobs.setVisible(count > 0)
+
+    def show_offline(self, offline: bool) -> None:
+        words, tip = (
+            (_("Offline"), _("Nothing connects: the offline switch is on."))
+            if offline
+            else (
+                _("Everything stays on this computer"),
+                _("Nothing you write leaves it. The program connects only to find and download "
+                  "models, when you ask for it."),
+            )
+        )  # fmt: skip
+        self._place.setIcon(icon("wifi-slash") if offline else QIcon())
+        self._place.setText(words)
+        self._place.setAccessibleName(words)
+        self._place.setToolTip(tip + "\n" + _("Show every connection that was made"))
 
     def text(self) -> str:
         return self._engine.text()

@@ -46,6 +46,7 @@ class Page(Enum):
     BIN = Command.BIN
     CORRECTIONS = Command.CORRECTIONS
     JOBS = Command.JOBS
+    CONNECTIONS = Command.CONNECTIONS
     MODELS = Command.MODELS
     WELCOME = None
 
@@ -193,6 +194,7 @@ class Workspace(QWidget):
         handle(Command.BIN, lambda: self.show_page(Page.BIN))
         handle(Command.CORRECTIONS, lambda: self.show_page(Page.CORRECTIONS))
         handle(Command.JOBS, lambda: self.show_page(Page.JOBS))
+        handle(Command.CONNECTIONS, lambda: self.show_page(Page.CONNECTIONS))
         handle(Command.MODELS, lambda: self.show_page(Page.MODELS))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))

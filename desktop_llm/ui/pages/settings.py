@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QLineEdit,
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
@@ -17,11 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from desktop_llm.core.settings import Language, OnClose, Settings, Theme
+from desktop_llm.core.settings import Language, OnClose, Settings, Theme, valid
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.field import Field
 from desktop_llm.ui.widgets.inputs import Choice, Number
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.token_row import TokenRow
 from desktop_llm.words import _
 
 WIDTH = 680  # pixels of the column
@@ -38,6 +40,8 @@ class SettingsPage(QScrollArea):
     export_wanted = Signal()
     import_wanted = Signal()
     diagnostics_wanted = Signal()
+    connections_wanted = Signal()
+    certificates_wanted = Signal()  # to be chosen among the files
 
     def __init__(
         self, settings: Settings, data: Path, may_move: bool, parent: QWidget | None = None
@@ -68,13 +72,14 @@ class SettingsPage(QScrollArea):
         self._appearance()
         self._replies()
         self._window()
+        self._network()
         self._data(data, may_move)
         self._align()
         self.take(settings)
 
     def take(self, settings: Settings) -> None:
         """Show other values, e.g. after a key changed the size of the text."""
-        self._settings, waiting = settings, self._waiting()
+        before, self._settings, waiting = self._settings, settings, self._waiting()
         for name, field in self._fields.items():
             value, control = getattr(settings, name), field.control
             control.blockSignals(True)
@@ -82,6 +87,10 @@ class SettingsPage(QScrollArea):
                 control.setCurrentIndex(control.findData(value))
             elif isinstance(control, QSpinBox):
                 control.setValue(value)
+            elif isinstance(control, QLineEdit):
+                if value != getattr(before, name) or not control.isModified():
+                    control.setText(value)
+                    field.complain("")
             elif isinstance(control, QPlainTextEdit) and name not in waiting:
                 _set_text(control, value)
             control.blockSignals(False)
@@ -90,6 +99,9 @@ class SettingsPage(QScrollArea):
 
     def flush(self) -> None:
         """Keep now what would be kept after a moment of quiet."""
+        for name, field in self._fields.items():
+            if isinstance(field.control, QLineEdit):
+                self._take_line(name)
         for name in self._waiting():
             self._timers[name].stop()
             control = self._fields[name].control
@@ -157,6 +169,33 @@ class SettingsPage(QScrollArea):
         about = _("When a reply that took long has ended while you look at something else. Nothing "
                   "of its text is shown.")  # fmt: skip
         self._switch("notify", _("Tell on the desktop"), about)
+
+    def _network(self) -> None:
+        self._section(_("Network"))
+        about = _("Nothing connects while it is on; downloads wait.")
+        self._switch("offline", _("Offline"), about)
+        connections = QPushButton(_("Show …"))
+        connections.setAccessibleName(_("Show every connection that was made"))
+        connections.clicked.connect(self.connections_wanted)
+        about = _("When, to whom, why and how much: every one this program has made.")
+        self._add_plain(Field(_("Connections"), about, connections))
+        about = _("Kilobytes a second that downloads may take together.")
+        self._number("download_limit_kilobytes", _("Limit downloads"), about, (0, 10_000_000),
+                     suffix=_(" kB/s"), zero=_("No limit"))  # fmt: skip
+        self.token = TokenRow()
+        about = _("For models that ask for one: make it on the Hub under Settings, Access Tokens; "
+                  "reading is enough. It is sent to the Hub alone.")  # fmt: skip
+        self._add_plain(Field(_("Access token of the Hub"), about, self.token, wide=True))
+        about = _("Asked in place of the Hub, where that cannot be reached.")
+        self._line("hub_mirror", _("Mirror of the Hub"), about, "https://…")
+        about = _("Empty: as the system says. One that asks for a password is set in the system.")
+        self._line("proxy", _("Proxy"), about, "http://…:8080")
+        about = _("A PEM file with the certificates of your company or university; empty: the "
+                  "usual ones.")  # fmt: skip
+        line = self._line("certificates", _("Certificates"), about, "….pem")
+        choose = line.addAction(icon("folder-open"), QLineEdit.ActionPosition.TrailingPosition)
+        choose.setToolTip(_("Choose a file"))
+        choose.triggered.connect(self.certificates_wanted)
 
     def _data(self, data: Path, may_move: bool) -> None:
         self._section(_("Your data"))
@@ -266,6 +305,25 @@ class SettingsPage(QScrollArea):
         control.textChanged.connect(timer.start)
         self._timers[name] = timer
         self._setting(name, Field(words, explanation, control, wide=True))
+
+    def _line(self, name: str, words: str, explanation: str, example: str) -> QLineEdit:
+        control = QLineEdit()
+        control.setPlaceholderText(example)
+        control.setClearButtonEnabled(True)
+        control.editingFinished.connect(lambda: self._take_line(name))
+        self._setting(name, Field(words, explanation, control, wide=True))
+        return control
+
+    def _take_line(self, name: str) -> None:
+        field = self._fields[name]
+        assert isinstance(field.control, QLineEdit)
+        text = field.control.text().strip()
+        wrong = ""
+        if not valid(name, text):
+            wrong = _("This is no address like https://example.org, without name and password.")
+        field.complain(wrong)
+        if not wrong:
+            self._set(name, text)
 
     def _setting(self, name: str, field: Field) -> None:
         field.offer_reset(

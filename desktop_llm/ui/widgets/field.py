@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.plain_text import plain_label
 
 
@@ -17,6 +18,7 @@ class Field(QWidget):
         self.control = control
         self.reset: QToolButton | None = None
         self._below: QHBoxLayout | None = None
+        self._wrong: QLabel | None = None
         label = plain_label(name, self)
         label.setBuddy(control)
         label.setWordWrap(True)
@@ -37,7 +39,7 @@ class Field(QWidget):
         row.addLayout(words, 1)
         if not wide:
             row.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
-        layout = QVBoxLayout(self)
+        self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 8, 0, 8)
         layout.setSpacing(8)
         layout.addLayout(row)
@@ -46,6 +48,20 @@ class Field(QWidget):
             self._below.setSpacing(12)
             self._below.addWidget(control, 1)
             layout.addLayout(self._below)
+
+    def complain(self, words: str) -> None:
+        """What is wrong with what was entered; empty: nothing."""
+        if self._wrong is None:
+            if not words:
+                return
+            self._wrong = plain_label(parent=self)
+            self._wrong.setProperty("danger", True)
+            self._wrong.setWordWrap(True)
+            self._rows.addWidget(self._wrong)
+        self._wrong.setText(words)
+        self._wrong.setVisible(bool(words))
+        if words:
+            announce(self._wrong, words)
 
     def offer_reset(self, icon: QIcon, words: str, reset: Callable[[], object]) -> None:
         """A button that is shown while the value is not the default; its room is kept."""
@@ -64,4 +80,5 @@ class Field(QWidget):
 
     def keep_room(self, width: int) -> None:
         """As much at the right as the others have for their way back."""
-        self._row.addSpacing(width + self._row.spacing())
+        row = self._row if self._below is None else self._below
+        row.addSpacing(width + row.spacing())
