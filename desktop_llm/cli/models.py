@@ -37,6 +37,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(run=run_list)
     show = actions.add_parser("show", help="all that is known of one")
     show.set_defaults(run=run_show)
+    show.add_argument("--newer", action="store_true", help="ask the Hub for a newer version")
     search = actions.add_parser("search", help="find models on the Hub")
     search.set_defaults(run=run_search)
     search.add_argument("words", nargs="*", help="of the name; OWNER/NAME: what it offers")
@@ -77,11 +78,21 @@ def run_list(options: argparse.Namespace) -> int:
 
 def run_show(options: argparse.Namespace) -> int:
     model = _library(options).find(options.name)
+    newer = None
+    if options.newer:
+        with _hub(options) as hub:
+            newer = hub.newer(model)
     if options.json:
-        print(json.dumps(_values(model, None), ensure_ascii=False))
+        values = _values(model, None)
+        if options.newer:
+            values["newer"] = None if newer is None else newer.revision
+        print(json.dumps(values, ensure_ascii=False))
         return 0
     for name, value in facts_of(model):
         print(f"{name}\t{value}")
+    if options.newer:
+        said = _("none") if newer is None else f"{newer.source}  {newer.revision}"
+        print(f"{_('Newer version')}\t{said}")
     return 0
 
 
@@ -94,7 +105,7 @@ def run_pull(options: argparse.Namespace) -> int:
         with _hub(options) as hub:
             spec = hub.spec(repo, wanted, options.revision)
     with job_service(options) as service:
-        job = service.add(JobKind.DOWNLOAD, _title(spec), spec.to_values())
+        job = service.add(JobKind.DOWNLOAD, spec.title, spec.to_values())
         if options.background:
             print(json.dumps({"id": job.id}) if options.json else job.id)
             return 0
@@ -142,11 +153,6 @@ def _hub(options: argparse.Namespace) -> "Iterator[Discovery]":
     finally:
         hub.close()
         network.close()
-
-
-def _title(spec: DownloadSpec) -> str:
-    """Of a job: the file, or the repository where there are several."""
-    return spec.files[0].name if len(spec.files) == 1 else spec.source
 
 
 def run_import(options: argparse.Namespace) -> int:

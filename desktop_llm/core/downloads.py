@@ -61,6 +61,11 @@ class DownloadSpec:
         """Bytes, of those files whose size is known."""
         return sum(file.size or 0 for file in self.files)
 
+    @property
+    def title(self) -> str:
+        """The file, or the source where there are several."""
+        return self.files[0].name if len(self.files) == 1 else self.source
+
     def to_values(self) -> dict[str, Any]:
         """As JSON has it."""
         files = [asdict(file) for file in self.files]

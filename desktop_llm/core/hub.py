@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 
 # Names of quantizations as they stand in file names, the longest first.
 _QUANTIZATION = re.compile(
@@ -89,6 +92,29 @@ def quantizations(info: RepoInfo) -> list[Quantization]:
         if _is_whole(files)
     ]
     return sorted(found, key=lambda each: (each.size or 0, each.name))
+
+
+def file_address(endpoint: str, repo: str, revision: str, name: str) -> str:
+    """`revision`: a commit, for those very bytes; or a branch."""
+    return f"{endpoint}/{repo}/resolve/{revision}/{quote(name)}"
+
+
+def download_spec(endpoint: str, info: RepoInfo, files: Sequence[RepoFile]) -> DownloadSpec:
+    return DownloadSpec(
+        folder=info.repo,
+        files=tuple(remote_file(endpoint, info, file) for file in files),
+        source=info.repo,
+        revision=info.revision,
+        licence=info.licence,
+        languages=info.languages,
+    )
+
+
+def remote_file(endpoint: str, info: RepoInfo, file: RepoFile) -> RemoteFile:
+    return RemoteFile(
+        url=file_address(endpoint, info.repo, info.revision, file.name), name=file.name,
+        size=file.size, sha256=file.sha256, git_sha1=file.git_sha1,
+    )  # fmt: skip
 
 
 def preferred(found: Sequence[Quantization]) -> Quantization | None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from desktop_llm.core.downloads import is_safe_name
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
@@ -81,10 +81,6 @@ class HubClient:
             gated=bool(found.gated),
             tags=tuple(found.tags or ()),
         )
-
-    def address(self, info: RepoInfo, file: RepoFile) -> str:
-        """Of those very bytes: a commit, not a branch that moves."""
-        return f"{self.endpoint}/{info.repo}/resolve/{info.revision}/{quote(file.name)}"
 
     def _made(self) -> "HfApi":
         if self._api is None:

@@ -109,6 +109,7 @@ class Connections:
         self._open: set[httpx2.Response] = set()
         self._closed = False
         self._client: httpx2.Client | None = None
+        self._lent: list[_FaultyClient] = []  # to libraries
 
     @contextmanager
     def get(
@@ -130,6 +131,7 @@ class Connections:
                 self._open.discard(response)
             with suppress(httpx2.HTTPError, OSError, RuntimeError):
                 response.close()
+            self._close_idle()
             self._note(reply.host, purpose, reply.status, reply.received)
 
     def client(self, purpose: Callable[[], Purpose]) -> httpx2.Client:
@@ -152,6 +154,8 @@ class Connections:
         made = self._made(_FaultyClient)
         assert isinstance(made, _FaultyClient)
         made.note = lambda host, status, received: self._note(host, purpose(), status, received)
+        with self._lock:
+            self._lent.append(made)
         made.follow_redirects = True
         made.event_hooks = {"request": [ask], "response": [look]}
         return made
@@ -167,8 +171,18 @@ class Connections:
             if connection is not None:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-        if self._client is not None and not opened:
-            self._client.close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        """Clients are closed when nothing goes through them any more, and nothing will."""
+        with self._lock:
+            if not self._closed or self._open:
+                return
+            clients = [self._client, *self._lent]
+            self._client, self._lent = None, []
+        for client in clients:
+            if client is not None:
+                client.close()
 
     def _note(self, host: str, purpose: Purpose, status: int, received: int = 0) -> None:
         self._record(
@@ -242,8 +256,31 @@ class Connections:
 
 class _FaultyClient(httpx2.Client):
     note: Callable[[str, int, int], object] = staticmethod(lambda _host, _status, _received: None)
+    _busy = 0
+    _over = False
+    _guard = threading.Lock()
+
+    def close(self) -> None:
+        """At once, or when what is being asked has been answered."""
+        with self._guard:
+            self._over = True
+            busy = self._busy
+        if not busy:
+            super().close()
 
     def send(self, request: httpx2.Request, **more: Any) -> httpx2.Response:
+        with self._guard:
+            self._busy += 1
+        try:
+            return self._send_noted(request, **more)
+        finally:
+            with self._guard:
+                self._busy -= 1
+                over = self._over and not self._busy
+            if over:
+                super().close()
+
+    def _send_noted(self, request: httpx2.Request, **more: Any) -> httpx2.Response:
         try:
             with connection_faults(request.url.host), asked_for():
                 response = super().send(request, **more)

@@ -14,11 +14,11 @@ from desktop_llm.core.jobs import Job, JobEventKind, JobPhase, JobProgress
 from desktop_llm.hub.connections import Connections
 from desktop_llm.hub.download import Download, Patience, RateLimit, Received, Watcher
 from desktop_llm.hub.gguf import read_header
+from desktop_llm.services.discovery import about_repo
 from desktop_llm.services.runner import JobRun, Lane
 from desktop_llm.storage.disk import disk_faults, sync, write_atomically
 from desktop_llm.storage.library import write_source
 
-_ABOUT_REPO = (FaultCode.HUB_GATED, FaultCode.HUB_TOKEN)  # not about one of its files
 INCOMING = ".incoming"  # in the models folder: on the disk they go to, so that placing is a rename
 
 
@@ -53,13 +53,8 @@ class Downloads:
             connections = self._connect()
             run.on_stop(connections.close)
             try:
-                received = self._fetch(run, spec, aside, connections)
-            except EnvironmentFault as fault:
-                if fault.code in _ABOUT_REPO and spec.revision:
-                    raise EnvironmentFault(
-                        fault.code, **{**fault.data, "path": spec.source}
-                    ) from fault
-                raise
+                with about_repo(spec.source if "/" in spec.source else ""):
+                    received = self._fetch(run, spec, aside, connections)
             finally:
                 connections.close()
             run.check()

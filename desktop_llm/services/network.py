@@ -2,7 +2,6 @@
 
 import os
 import threading
-import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +9,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.settings import Settings
 from desktop_llm.hub.connections import Connections, NetworkOptions
 from desktop_llm.hub.download import RateLimit
-from desktop_llm.resources import resource
+from desktop_llm.services.catalogue import hub_address
 from desktop_llm.storage.ledger import Ledger
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.secrets import secrets
@@ -73,11 +72,6 @@ class Network:
 
     def close(self) -> None:
         self.ledger.close()
-
-
-def hub_address() -> str:
-    """The Hub's own."""
-    return str(tomllib.loads(resource("catalogue.toml").read_text("utf-8"))["endpoint"])
 
 
 class _LimitOfSettings(RateLimit):

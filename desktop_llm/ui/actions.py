@@ -63,6 +63,7 @@ class Command(Enum):
     MODEL = Declared(noted("Choose a model"), Group.CHAT, "cube", ("Ctrl+M",))
     CHAT = Declared(noted("Chat"), Group.VIEW, "chat-circle", ("Ctrl+1",))
     MODELS = Declared(noted("Models"), Group.VIEW, "cube", ("Ctrl+3",))
+    DISCOVER = Declared(noted("Find models"), Group.VIEW, "magnifying-glass", ("Ctrl+Alt+M",))
     SETTINGS = Declared(noted("Settings"), Group.VIEW, "gear", ("Ctrl+,", "Ctrl+9"))
     BACKUPS = Declared(noted("Backups"), Group.VIEW, "clock-counter-clockwise")
     CORRECTIONS = Declared(noted("Corrections"), Group.VIEW, "graduation-cap", ("Ctrl+7",))

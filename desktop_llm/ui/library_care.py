@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
 
+from desktop_llm.core.downloads import DownloadSpec
 from desktop_llm.core.jobs import JobKind
 from desktop_llm.core.models import InstalledModel
 from desktop_llm.storage.library import Removal
@@ -48,10 +49,12 @@ class LibraryCare(QObject):
         page.use_wanted.connect(self._use_in_chat)
         page.show_wanted.connect(self._show_file)
         page.check_wanted.connect(self._check)
+        page.newer_wanted.connect(self._ask_newer)
         page.removal_wanted.connect(self._ask_removal)
         page.remove_confirmed.connect(self._remove)
         page.file_wanted.connect(self.choose_file)
         page.folder_wanted.connect(self.choose_folder)
+        page.find_wanted.connect(lambda: self._workspace.show_page(Page.DISCOVER))
         page.place_wanted.connect(lambda place: self.link(Path(place.path), place.app))
         page.unlink_wanted.connect(self._unlink)
         page.links_wanted.connect(self._show_links)
@@ -161,6 +164,43 @@ class LibraryCare(QObject):
                                         *look)  # fmt: skip
 
         self._bridge.write(begin, begun, page.show_fault)
+
+    def _ask_newer(self, model: InstalledModel) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def ask() -> DownloadSpec | None:
+            from desktop_llm.services.discovery import Discovery
+            from desktop_llm.services.network import Network
+
+            network = Network(services.folders)
+            hub = Discovery(network)
+            try:
+                return hub.newer(model)
+            finally:
+                hub.close()
+                network.close()
+
+        def told(spec: DownloadSpec | None) -> None:
+            if spec is None:
+                words = _("“{name}” is the newest there is.")
+                self._workspace.toasts.show(words.format(name=model.name))
+                return
+            words = _("There is a newer version of “{name}”: {size}.")
+            said = words.format(name=model.name, size=size_words(spec.size))
+            self._workspace.toasts.show(said, _("Download"), lambda: self._fetch(spec))
+
+        self._bridge.run(ask, told, page.show_fault)
+
+    def _fetch(self, spec: DownloadSpec) -> None:
+        services, page = self._services(), self._page
+        if services is not None and page is not None:
+            self._bridge.write(
+                lambda: services.jobs.add(JobKind.DOWNLOAD, spec.title, spec.to_values()),
+                lambda _job: self.job_begun.emit(),
+                page.show_fault,
+            )
 
     def _ask_removal(self, model: InstalledModel) -> None:
         services, page = self._services(), self._page

@@ -44,6 +44,7 @@ from desktop_llm.words import _, use_language
 
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import Services
+    from desktop_llm.ui.discover_care import DiscoverCare
     from desktop_llm.ui.library_care import LibraryCare
 
 
@@ -267,6 +268,7 @@ class Program(QObject):
                 Page.JOBS: self._jobs_page,
                 Page.CONNECTIONS: self._connections_page,
                 Page.MODELS: self._models_page,
+                Page.DISCOVER: self._discover_page,
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -303,6 +305,7 @@ class Program(QObject):
         )
         self._jobs_care = JobsCare(workspace, bridge, lambda: self.services)
         self._library_care: LibraryCare | None = None  # made with its page
+        self._discover_care: DiscoverCare | None = None
         self._jobs_care.done.connect(lambda _job: self._models_came())
         self._network_care = NetworkCare(
             workspace,
@@ -397,6 +400,8 @@ class Program(QObject):
             self._corrections_care.refresh()
         elif page is Page.MODELS and self._library_care is not None:
             self._library_care.refresh()
+        elif page is Page.DISCOVER and self._discover_care is not None:
+            self._discover_care.refresh()
         elif page is Page.JOBS:
             self._jobs_care.refresh()
         elif page is Page.CONNECTIONS:
@@ -447,6 +452,8 @@ class Program(QObject):
         self._model_care.look()
         if self._library_care is not None:
             self._library_care.refresh()
+        if self._discover_care is not None:
+            self._discover_care.refresh()
 
     def _models_page(self) -> QWidget:
         from desktop_llm.ui.library_care import LibraryCare
@@ -460,6 +467,23 @@ class Program(QObject):
         care.job_begun.connect(self._jobs_care.look)
         care.connect_page(page)
         self._library_care = care
+        return page
+
+    def _discover_page(self) -> QWidget:
+        from desktop_llm.ui.discover_care import DiscoverCare
+        from desktop_llm.ui.pages.discover import DiscoverPage
+
+        page, workspace = DiscoverPage(), self.workspace
+        care = DiscoverCare(
+            workspace,
+            self._work_bridge,
+            lambda: self.services,
+            lambda: self._settings.current,
+            lambda: self.change("offline", False),
+        )
+        care.job_begun.connect(self._jobs_care.look)
+        care.connect_page(page)
+        self._discover_care = care
         return page
 
     def _jobs_page(self) -> QWidget:

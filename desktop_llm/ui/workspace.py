@@ -48,6 +48,7 @@ class Page(Enum):
     JOBS = Command.JOBS
     CONNECTIONS = Command.CONNECTIONS
     MODELS = Command.MODELS
+    DISCOVER = Command.DISCOVER
     WELCOME = None
 
 
@@ -196,6 +197,7 @@ class Workspace(QWidget):
         handle(Command.JOBS, lambda: self.show_page(Page.JOBS))
         handle(Command.CONNECTIONS, lambda: self.show_page(Page.CONNECTIONS))
         handle(Command.MODELS, lambda: self.show_page(Page.MODELS))
+        handle(Command.DISCOVER, lambda: self.show_page(Page.DISCOVER))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))
         handle(Command.FULL_SCREEN, self._toggle_full_screen)

@@ -15,6 +15,25 @@ from tests.fakes.hub import Fault, Hub, HubFile, HubRepo
 
 PORT = 8765
 NAME = "SmolLM2-135M-Instruct-Q4_1.gguf"
+CARD = """---
+license: apache-2.0
+language: [en]
+---
+<div align="center"><img src="https://tracker.example/picture.png"></div>
+
+# A small model
+
+It answers short questions, and **makes mistakes**. Made for trying this program out.
+
+| Quantization | For |
+|---|---|
+| Q4_1 | small computers |
+
+1. Download it.
+2. Ask it something: `What is a model?`
+
+See [its makers](https://example.org/model).
+"""
 
 
 def main() -> int:
@@ -27,11 +46,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "tiny-Q8_0.gguf"
         small.write_bytes(gguf())
+        readme = Path(folder) / "README.md"
+        readme.write_text(CARD)
+        card = {"README.md": HubFile(readme, lfs=False)}
         tags = ("gguf", "license:apache-2.0", "en")
         hub = Hub(
-            HubRepo("demo/SmolLM2-135M-GGUF", {NAME: file}, tags=tags, downloads=900),
+            HubRepo("demo/SmolLM2-135M-GGUF", {NAME: file, **card}, tags=tags, downloads=900),
             HubRepo("demo/Tiny-GGUF", {small.name: HubFile(small)}, tags=tags, downloads=50),
-            HubRepo("demo/Gated-GGUF", {NAME: file}, tags=tags, gated=True, downloads=40),
+            HubRepo("demo/Gated-GGUF", {NAME: file, **card}, tags=tags, gated=True, downloads=40),
             HubRepo("demo/Damaged-GGUF", {NAME: wrong}, tags=tags, downloads=30),
             HubRepo("demo/Breaking-GGUF", {NAME: file}, tags=tags, downloads=20),
         )

@@ -59,7 +59,6 @@ class HubRepo:
     downloads: int = 10
     likes: int = 1
     tags: Sequence[str] = ("gguf", "text-generation")
-    card: str = ""
 
 
 @dataclass
@@ -73,6 +72,7 @@ class Fault:
     times: int = 1
     value: str = ""
     fits: Callable[[str], bool] = lambda _path: True
+    api: bool = False  # of questions, not of files
 
 
 @dataclass
@@ -138,10 +138,10 @@ class Hub:
         """True where the server ends meanwhile."""
         return self._closing.wait(seconds)
 
-    def take_fault(self, path: str) -> Fault | None:
+    def take_fault(self, path: str, api: bool = False) -> Fault | None:
         with self.lock:
             for fault in self.faults:
-                if fault.fits(path):
+                if fault.api is api and fault.fits(path):
                     fault.times -= 1
                     if fault.times <= 0:
                         self.faults.remove(fault)
@@ -196,6 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
     # --- the API -------------------------------------------------------------------------------
 
     def _api(self, path: str, query: dict[str, list[str]], body: bool) -> None:
+        fault = self.hub.take_fault(path, api=True)
+        if fault is not None and self._refused(fault):
+            return
         name = path.removeprefix("/api/models").strip("/")
         if not name:
             self._json(self._found(query), body)

@@ -3,7 +3,7 @@
 import pytest
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.hub import RepoFile, RepoInfo, preferred, quantizations
+from desktop_llm.core.hub import RepoFile, RepoInfo, preferred, quantizations, remote_file
 from desktop_llm.hub.client import HubClient
 from desktop_llm.hub.connections import Connections, NetworkOptions
 from tests.fakes.gguf_files import gguf
@@ -66,7 +66,7 @@ def test_a_repository_is_described(hub, connect):
     file = hub.repos[info.repo].files["a-Q4_K_M.gguf"]
     assert (model.size, model.sha256, model.git_sha1) == (file.size, file.sha256, "")
     assert config.git_sha1 == hub.repos[info.repo].files["config.json"].git_sha1
-    address = client.address(info, model)
+    address = remote_file(client.endpoint, info, model).url
     assert address == f"{hub.url}/owner/Alpha-GGUF/resolve/{COMMIT}/a-Q4_K_M.gguf"
 
 

@@ -5,22 +5,26 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from desktop_llm.core.downloads import RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.models import InstalledModel, ModelSource
 from desktop_llm.core.network import Contact, Purpose, Why, is_web_address
 from desktop_llm.core.settings import valid
 from desktop_llm.hub.connections import Connections
 from desktop_llm.hub.download import Download
+from desktop_llm.services.catalogue import hub_address
 from desktop_llm.services.discovery import Discovery
-from desktop_llm.services.network import Network, hub_address
+from desktop_llm.services.network import Network
 from desktop_llm.storage.ledger import LEDGER, Ledger
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.secrets import Secrets, system_keyring
 from desktop_llm.storage.settings import SettingsFile
+from tests.fakes.gguf_files import gguf
 from tests.fakes.hub import Hub, HubFile, HubRepo
 
 
@@ -324,3 +328,56 @@ def test_the_token_is_for_the_hub_alone(folders: Folders, monkeypatch) -> None:
 def test_a_connection_is_closed_to_what_is_no_host() -> None:
     with pytest.raises(EnvironmentFault), Connections().get("http:///x", Purpose(Why.CARD)):
         pass
+
+
+# --- what is asked of the Hub --------------------------------------------------------------------
+
+
+@pytest.fixture
+def models_hub(tmp_path: Path, monkeypatch):
+    import huggingface_hub
+
+    path, readme = tmp_path / "m.gguf", tmp_path / "README.md"
+    path.write_bytes(gguf())
+    readme.write_text("---\nlicense: mit\n---\n# Of the makers\n<b>bold</b>" + "x" * 1_000_000)
+    files = {"m-Q8_0.gguf": HubFile(path), "README.md": HubFile(readme, lfs=False)}
+    with Hub(HubRepo("owner/model", files), HubRepo("owner/gated", files, gated=True)) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        yield running
+    huggingface_hub.close_session()
+
+
+@pytest.mark.usefixtures("models_hub")
+def test_a_card_is_read_up_to_a_limit(folders: Folders) -> None:
+    discovery = Discovery(Network(folders))
+    info, _offered = discovery.offers("owner/model")
+    card = discovery.card(info)
+    assert card.startswith("# Of the makers\nbold")
+    assert len(card) < 450_000
+
+
+@pytest.mark.usefixtures("models_hub")
+def test_a_header_of_a_gated_model_names_the_model(folders: Folders) -> None:
+    discovery = Discovery(Network(folders))
+    info, offered = discovery.offers("owner/model")
+    assert discovery.header(info, offered[0]).architecture
+    info = replace(info, repo="owner/gated")
+    with pytest.raises(EnvironmentFault) as caught:
+        discovery.header(info, offered[0])
+    assert caught.value.code is FaultCode.HUB_GATED
+    assert caught.value.data["path"] == "owner/gated"
+
+
+def test_a_newer_version_is_one_with_other_bytes(folders: Folders, models_hub: Hub) -> None:
+    discovery = Discovery(Network(folders))
+    known = models_hub.repos["owner/model"].files["m-Q8_0.gguf"].sha256
+    model = InstalledModel(
+        name="m", path="/x/m-Q8_0.gguf", size_bytes=1, source=ModelSource.DOWNLOADED,
+        repo="owner/model", sha256=known,
+    )  # fmt: skip
+    assert discovery.newer(model) is None
+    spec = discovery.newer(replace(model, sha256="0" * 64))
+    assert spec is not None
+    assert [file.sha256 for file in spec.files] == [known]
+    assert discovery.newer(replace(model, repo="")) is None
+    assert discovery.newer(replace(model, path="/x/other.gguf", sha256="0" * 64)) is None

@@ -46,10 +46,12 @@ class ModelsPage(QFrame):
     remove_confirmed = Signal(object)
     show_wanted = Signal(object)  # its file, in the system's file manager
     check_wanted = Signal(object)
+    newer_wanted = Signal(object)  # whether the Hub has one
     file_wanted = Signal()
     folder_wanted = Signal()
     place_wanted = Signal(object)  # a `Place` of another program
     unlink_wanted = Signal(str)  # a folder that is linked
+    find_wanted = Signal()  # to be had from the Hub
     links_wanted = Signal()  # the menu is about to be shown: what is offered, what is linked
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -67,7 +69,10 @@ class ModelsPage(QFrame):
         self.empty = EmptyState(icon("cube", Role.PlaceholderText), self)
         self.empty.set_words(
             _("There is no model on this computer yet"),
-            _("Add a file, or use the models of another program where they lie."),
+            _(
+                "Find one that fits this computer, add a file, or use the models of another "
+                "program where they lie."
+            ),
         )
         self._split = QSplitter(Qt.Orientation.Horizontal, self)
         self._split.setChildrenCollapsible(False)
@@ -112,6 +117,7 @@ class ModelsPage(QFrame):
             (self.use_button, self._use, (keys.Key_Return, keys.Key_Enter)),
             (self.show_button, self._show, ()),
             (self.check_button, self._check, ()),
+            (self.newer_button, self._ask_newer, ()),
             (self.remove_button, self._remove, (keys.Key_Delete,)),
         ):
             action = QAction(button.icon(), button.text(), self.list)
@@ -136,6 +142,9 @@ class ModelsPage(QFrame):
         self.check_button = QPushButton(icon("shield-check"), _("Check the file"), inside)
         self.check_button.setToolTip(_("Read it whole, and compare its hash with the known one"))
         self.check_button.clicked.connect(self._check)
+        self.newer_button = QPushButton(icon("arrow-circle-up"), _("Newer version?"), inside)
+        self.newer_button.setToolTip(_("Asks the Hub whether the file has changed there"))
+        self.newer_button.clicked.connect(self._ask_newer)
         self.remove_button = QPushButton(icon("trash"), _("Delete"), inside)
         self.remove_button.clicked.connect(self._remove)
         self.trouble = plain_label(parent=inside)
@@ -144,7 +153,8 @@ class ModelsPage(QFrame):
         self.facts = FactsGrid(inside)
         pairs = (
             (self.use_button, self.show_button),
-            (self.check_button, self.remove_button),
+            (self.check_button, self.newer_button),
+            (self.remove_button,),
         )
         column.addWidget(self.name)
         for pair in pairs:
@@ -168,6 +178,8 @@ class ModelsPage(QFrame):
         return self._area
 
     def _foot(self) -> QHBoxLayout:
+        self.find_button = QPushButton(icon("magnifying-glass"), _("Find models"), self)
+        self.find_button.clicked.connect(self.find_wanted)
         self.add_button = QPushButton(icon("file-plus"), _("Add a file …"), self)
         self.add_button.clicked.connect(self.file_wanted)
         self.folder_button = QPushButton(icon("folder-plus"), _("Use a folder …"), self)
@@ -176,7 +188,7 @@ class ModelsPage(QFrame):
         self.places_button.clicked.connect(self.links_wanted)
         row = QHBoxLayout()
         row.setSpacing(8)
-        for button in (self.add_button, self.folder_button, self.places_button):
+        for button in (self.find_button, self.add_button, self.folder_button, self.places_button):
             row.addWidget(button)
         row.addStretch()
         return row
@@ -248,6 +260,8 @@ class ModelsPage(QFrame):
         )  # fmt: skip
         self.show_button.setEnabled(model is not None)
         self.check_button.setEnabled(usable)
+        from_hub = model is not None and "/" in model.repo and bool(model.sha256)
+        self.newer_button.setEnabled(from_hub)
         self.remove_button.setEnabled(
             model is not None and model.source is not ModelSource.STARTER
         )  # fmt: skip
@@ -272,6 +286,10 @@ class ModelsPage(QFrame):
     def _check(self) -> None:
         if (model := self.chosen()) is not None and self.check_button.isEnabled():
             self.check_wanted.emit(model)
+
+    def _ask_newer(self) -> None:
+        if (model := self.chosen()) is not None and self.newer_button.isEnabled():
+            self.newer_wanted.emit(model)
 
     def _remove(self) -> None:
         if (model := self.chosen()) is not None and self.remove_button.isEnabled():

@@ -49,6 +49,8 @@ class FlowLayout(QLayout):
         """Returns the height of all lines."""
         x, y, line = box.left(), box.top(), 0
         for item in self._items:
+            if item.isEmpty():  # hidden
+                continue
             size = item.sizeHint()
             size.setWidth(min(size.width(), box.width()))
             if x > box.left() and x + size.width() > box.right() + 1:
