@@ -20,6 +20,7 @@ from desktop_llm.core.errors import EnvironmentFault
 from desktop_llm.core.gguf import NeedMoreError, parse_header
 from desktop_llm.core.memory import estimate
 from desktop_llm.core.model_facts import facts_of
+from desktop_llm.core.models import LoadOptions
 from tests.fakes.gguf_files import entry, gguf, mutated, number
 
 WARM_UP = 50
@@ -60,7 +61,7 @@ def main() -> None:
         try:
             header = parse_header(stream, "x")
             facts_of(header)
-            estimate(header, 4096, 512)
+            estimate(header, LoadOptions())
         except (EnvironmentFault, NeedMoreError):
             faults += 1
         except Exception:  # noqa: BLE001  # what is counted here

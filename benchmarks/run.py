@@ -45,7 +45,7 @@ def main() -> int:
         "decode": decode, "busy": beside_busy, "window": window_start, "stall": stall,
         "opening": opening, "streaming": streaming, "list": long_list,
         "search": search, "returning": returning, "confidence": confidence, "kills": kills,
-        "headers": headers, "transfer": transfer,
+        "headers": headers, "transfer": transfer, "fit": fit,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -291,6 +291,14 @@ def headers(_options: argparse.Namespace) -> list[Row]:
             met=longest.median <= 100),
         Row("10,000 mutated headers: memory", peak, bound="<= 64 MB", met=peak.median <= 64),
     ]  # fmt: skip
+
+
+def fit(_options: argparse.Namespace) -> list[Row]:
+    """The estimated memory against the worker's, in twelve ways of loading."""
+    off = [100 * (row["estimated"] / row["taken"] - 1) for row in child("fit.py")]
+    worst = Series("%", [max(off, key=abs)])
+    name = "memory estimated, against what is taken: furthest off of 12"
+    return [Row(name, worst, bound="<= 10 %", met=abs(worst.median) <= 10)]
 
 
 def transfer(options: argparse.Namespace) -> list[Row]:

@@ -92,7 +92,7 @@ def run_show(options: argparse.Namespace) -> int:
         print(f"{name}\t{value}")
     if options.newer:
         said = _("none") if newer is None else f"{newer.source}  {newer.revision}"
-        print(f"{_('Newer version')}\t{said}")
+        print(_("Newer version") + f"\t{said}")
     return 0
 
 

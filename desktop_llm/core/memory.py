@@ -1,34 +1,54 @@
-"""How much memory a model will take, known from its header alone."""
+"""How much memory a model will take, known from its header and how it is loaded."""
 
 from desktop_llm.core.gguf import Header, Value
+from desktop_llm.core.models import FlashAttention, KvType, LoadOptions
 
 COMPUTED_AT_ONCE = 512  # tokens; a cancel waits for one operation on them, memory grows with them
 CONTEXT_STEP = 256  # llama.cpp rounds a context up to this
-KV_BYTES = 2  # a number of the KV cache: f16
+# Bytes of a number in the KV cache; quantized, it is blocks of 32 with a scale of two bytes.
+KV_BYTES = {KvType.F16: 2.0, KvType.Q8_0: 34 / 32, KvType.Q4_0: 18 / 32}
 TOKEN_BYTES = 400  # a token of the vocabulary: its text, its hashes, its merges
 
 
-def estimate(header: Header, context_length: int, batch: int) -> int:
-    """Bytes that loading the file and filling a context of that many tokens takes.
+def estimate(header: Header, options: LoadOptions) -> int:
+    """Bytes that loading the file and filling its context takes.
 
-    Weights as they lie in the file, the KV cache, and what one step of the computation touches.
-    Within a few per cent of what the starter model takes; a model that keeps less than every
-    token (sliding windows, recurrent layers) takes less than this.
+    Weights as they lie in the file (mapped or read, they are in memory once all were used), the KV
+    cache, and what one step of the computation touches. Within a few per cent of what the starter
+    model takes; a model that keeps less than every token (sliding windows, recurrent layers) takes
+    less than this.
     """
-    return _fixed(header, batch) + kv_bytes_per_token(header) * _rounded(context_length)
+    tokens = _rounded(context_of(header, options))
+    return _fixed(header, options) + round(_bytes_per_token(header, options) * tokens)
 
 
-def largest_context(header: Header, batch: int, free: int, most: int) -> int:
-    """The longest context up to `most` tokens that fits into `free` bytes; 0 where none does."""
-    room = free - _fixed(header, batch)
+def context_of(header: Header, options: LoadOptions) -> int:
+    """Tokens: as wished, up to what the model was trained for."""
+    return min(options.context_length, header.context_length or options.context_length)
+
+
+def largest_context(header: Header, options: LoadOptions, free: int) -> int:
+    """The longest context up to the one that is wished, in tokens, that fits into `free` bytes; 0
+    where none does.
+    """
+    room, most = free - _fixed(header, options), context_of(header, options)
     if room <= 0:
         return 0
-    a_token = kv_bytes_per_token(header)
-    tokens = most if a_token == 0 else min(most, room // a_token)
+    a_token = _bytes_per_token(header, options)
+    tokens = most if a_token == 0 else min(most, int(room / a_token))
     return tokens // CONTEXT_STEP * CONTEXT_STEP
 
 
-def kv_bytes_per_token(header: Header) -> int:
+def _bytes_per_token(header: Header, options: LoadOptions) -> float:
+    """What grows with the context: the KV cache, and the table of scores where there is one."""
+    scores = 0
+    if options.flash_attention is FlashAttention.OFF:
+        heads = _number(header, "attention.head_count")
+        scores = min(options.batch_size, COMPUTED_AT_ONCE) * heads * 4
+    return kv_numbers_per_token(header) * KV_BYTES[options.kv_type] + scores
+
+
+def kv_numbers_per_token(header: Header) -> int:
     """Keys and values of one token over all layers."""
     layers = _number(header, "block_count")
     heads = _number(header, "attention.head_count")
@@ -41,13 +61,13 @@ def kv_bytes_per_token(header: Header) -> int:
         kv_heads = sum(known) + (layers - len(known)) * max(known, default=0)
     else:
         kv_heads = _sound(by_layer) * layers
-    return kv_heads * (keys + values) * KV_BYTES
+    return kv_heads * (keys + values)
 
 
-def _fixed(header: Header, batch: int) -> int:
+def _fixed(header: Header, options: LoadOptions) -> int:
     """What does not grow with the context: weights, vocabulary, buffers of a step."""
     width, inner = _number(header, "embedding_length"), _number(header, "feed_forward_length")
-    step = min(batch, COMPUTED_AT_ONCE) * 4 * (8 * width + 4 * inner)
+    step = min(options.batch_size, COMPUTED_AT_ONCE) * 4 * (8 * width + 4 * inner)
     vocabulary = header.lengths.get("tokenizer.ggml.tokens", 0) * TOKEN_BYTES
     return header.end_of_data + vocabulary + step
 

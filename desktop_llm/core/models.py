@@ -7,6 +7,22 @@ from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.ranges import check_range
 
 
+class KvType(StrEnum):
+    """How the numbers of the KV cache are kept."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+    Q4_0 = "q4_0"
+
+
+class FlashAttention(StrEnum):
+    """Attention without the table of all scores: less memory, and what a quantized cache needs."""
+
+    AUTO = "auto"  # as the library finds it possible
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
     """How a model is loaded."""
@@ -17,8 +33,12 @@ class LoadOptions:
     gpu_layers: int = 0
     use_mmap: bool = True
     use_mlock: bool = False
+    kv_type: KvType = KvType.F16
+    flash_attention: FlashAttention = FlashAttention.AUTO
 
     def __post_init__(self) -> None:
+        if self.kv_type is not KvType.F16 and self.flash_attention is FlashAttention.OFF:
+            raise ValueError("a quantized KV cache needs flash attention")
         checks = (
             ("context_length", self.context_length, 64, 4_194_304),
             ("batch_size", self.batch_size, 16, 8192),

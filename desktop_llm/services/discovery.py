@@ -1,6 +1,6 @@
 """Models that this computer does not have yet: found on the Hub, and what of them to fetch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -18,8 +18,9 @@ from desktop_llm.core.hub import (
     quantizations,
     remote_file,
 )
+from desktop_llm.core.memory import estimate
 from desktop_llm.core.model_card import readable
-from desktop_llm.core.models import InstalledModel
+from desktop_llm.core.models import InstalledModel, LoadOptions
 from desktop_llm.core.network import Purpose, Why
 from desktop_llm.hub.client import HubClient
 from desktop_llm.hub.connections import refuse
@@ -58,6 +59,22 @@ class Discovery:
         file = remote_file(self._client.endpoint, info, quantization.files[0])
         with about_repo(info.repo):
             return read_remote_header(self._connections, file, self._token)
+
+    def memory(
+        self, info: RepoInfo, offered: Sequence[Quantization], options: LoadOptions
+    ) -> tuple[Callable[[Quantization], int | None], EnvironmentFault | None]:
+        """What each takes, in bytes, from the header of one: they differ in their weights alone.
+        None where it is not known; with what stood against reading the header.
+        """
+        chosen = preferred(offered)
+        if chosen is None:
+            return lambda _each: None, None
+        try:
+            header = self.header(info, chosen)
+        except EnvironmentFault as fault:
+            return lambda _each: None, fault
+        beside = estimate(header, options) - header.end_of_data
+        return lambda each: None if each.size is None else beside + each.size, None
 
     def card(self, info: RepoInfo) -> str:
         """What its makers say of it, as Markdown; empty where they say nothing."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from desktop_llm.core.engine import Event
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.generation import GenerationStats
-from desktop_llm.core.memory import estimate, largest_context
+from desktop_llm.core.memory import context_of, estimate, largest_context
 from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.tasks import Task
@@ -128,18 +128,16 @@ class ModelService:
 
     def _check_memory(self, path: str, options: LoadOptions) -> None:
         header = self.library.header(path)
-        batch = options.batch_size
-        most = min(options.context_length, header.context_length or options.context_length)
-        needed = estimate(header, most, batch)
-        free = free_memory(self._engine.worker_pid)
+        needed = estimate(header, options)
+        free = free_memory(self._engine.worker_pid, loading=path)
         if needed > free:
             raise EnvironmentFault(
                 FaultCode.MODEL_TOO_LARGE,
                 path=path,
-                context=most,
+                context=context_of(header, options),
                 needed_bytes=needed,
                 free_bytes=free,
-                fits=largest_context(header, batch, free, most),
+                fits=largest_context(header, options, free),
             )
 
 

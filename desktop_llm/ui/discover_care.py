@@ -5,7 +5,7 @@ that a person has not asked for.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,9 +21,8 @@ from desktop_llm.core.catalogue import (
     weights_rate,
 )
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
-from desktop_llm.core.hub import FoundModel, Quantization, RepoInfo, download_spec, preferred
+from desktop_llm.core.hub import FoundModel, RepoInfo, download_spec, preferred
 from desktop_llm.core.jobs import JobKind
-from desktop_llm.core.memory import estimate
 from desktop_llm.core.models import LoadOptions
 from desktop_llm.core.settings import Language, Settings
 from desktop_llm.services.catalogue import catalogue
@@ -225,7 +224,7 @@ class DiscoverCare(QObject):
             from desktop_llm.rendering.markdown import parse
 
             info, offered = hub.offers(repo)
-            memory, fault = _memory_of(hub, info, offered, options)
+            memory, fault = hub.memory(info, offered, options)
             usual, free = preferred(offered), None
             writes = TAGS[ModelTask.EMBEDDING] not in info.tags
             if services is not None:
@@ -373,24 +372,3 @@ class DiscoverCare(QObject):
         if again is not None:
             actions.append((_("Try again"), again))
         page.show_fault(fault, *actions)
-
-
-def _memory_of(
-    hub: "Discovery", info: RepoInfo, offered: Sequence[Quantization], options: LoadOptions
-) -> tuple[Callable[[Quantization], int | None], EnvironmentFault | None]:
-    """What each takes, from the header of one of them: they differ in their weights alone."""
-    chosen = preferred(offered)
-    if chosen is None:
-        return lambda _each: None, None
-    try:
-        header = hub.header(info, chosen)
-    except EnvironmentFault as fault:
-        return lambda _each: None, fault
-    batch = options.batch_size
-    context = min(options.context_length, header.context_length or options.context_length)
-    beside = estimate(header, context, batch) - header.end_of_data
-
-    def needed(each: Quantization) -> int | None:
-        return None if each.size is None else beside + each.size
-
-    return needed, None

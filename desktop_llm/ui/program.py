@@ -506,8 +506,13 @@ class Program(QObject):
         page = WelcomePage(self._settings.current)
         page.changed.connect(self.change)
         page.started.connect(self._first_run_done)
+        page.find_wanted.connect(self._find_first)
         self._model_care.connect_welcome(page)
         return page
+
+    def _find_first(self) -> None:
+        self.change("first_run_done", True)
+        self.workspace.show_page(Page.DISCOVER)
 
     def _first_run_done(self, question: str) -> None:
         self.change("first_run_done", True)

@@ -15,11 +15,21 @@ import llama_cpp.llama_cpp as llama
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import check_file
 from desktop_llm.core.memory import COMPUTED_AT_ONCE
-from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.models import FlashAttention, KvType, LoadedModel, LoadOptions
 
 logger = logging.getLogger(__name__)
 
 HASHED_BYTES = 4 * 1024 * 1024  # of a model file: its header, or most of a large one's
+_KV_TYPES = {
+    KvType.F16: llama.GGML_TYPE_F16,
+    KvType.Q8_0: llama.GGML_TYPE_Q8_0,
+    KvType.Q4_0: llama.GGML_TYPE_Q4_0,
+}
+_FLASH = {
+    FlashAttention.AUTO: llama.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    FlashAttention.ON: llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    FlashAttention.OFF: llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
 DECODE_OK, DECODE_NO_SLOT, DECODE_ABORTED = 0, 1, 2
 
 
@@ -83,6 +93,8 @@ class LlamaModel:
         parameters.n_ubatch = min(options.batch_size, COMPUTED_AT_ONCE)
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
+        parameters.type_k = parameters.type_v = _KV_TYPES[options.kv_type]
+        parameters.flash_attn_type = _FLASH[options.flash_attention]
         self.context = llama.llama_init_from_model(self._model, parameters)
         if not self.context:
             llama.llama_model_free(self._model)
@@ -267,6 +279,7 @@ class LlamaModel:
             head = hashlib.sha256(file.read(HASHED_BYTES)).hexdigest()
         parts = [
             head, *self._file[2:], self.context_length, options.batch_size, options.gpu_layers,
+            options.kv_type.value, options.flash_attention.value,
             llama.llama_print_system_info().decode("utf-8", "replace"), runtime_version(),
         ]  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -13,6 +13,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import NeedMoreError, parse_header
 from desktop_llm.core.memory import estimate
 from desktop_llm.core.model_facts import facts_of
+from desktop_llm.core.models import LoadOptions
 from desktop_llm.hub.connections import Connections
 from desktop_llm.hub.gguf import read_header
 from desktop_llm.hub.remote_header import read_remote_header
@@ -168,7 +169,7 @@ def test_mutated_headers_end_in_a_fault_or_a_header(seed):
         except (EnvironmentFault, NeedMoreError):
             continue
         facts_of(header)
-        estimate(header, 4096, 512)
+        estimate(header, LoadOptions())
 
 
 def test_a_text_without_end_is_not_kept(tmp_path):

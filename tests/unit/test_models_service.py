@@ -1,6 +1,7 @@
 """Before a model is loaded: is there memory for it, and did it survive the last time."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,11 +9,11 @@ import pytest
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import Header
-from desktop_llm.core.memory import estimate, kv_bytes_per_token, largest_context
-from desktop_llm.core.models import LoadOptions
+from desktop_llm.core.memory import estimate, kv_numbers_per_token, largest_context
+from desktop_llm.core.models import FlashAttention, KvType, LoadOptions
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import CancelledError, EngineClient
-from desktop_llm.engine.memory import free_memory
+from desktop_llm.engine.memory import free_memory, mapped_weights
 from desktop_llm.services.models import ModelService
 from desktop_llm.storage.library import Library, find_starter
 from desktop_llm.storage.paths import Folders
@@ -38,31 +39,78 @@ def header(end_of_data: int = 4_000_000_000, **metadata) -> Header:
     return Header(3, {"general.architecture": "llama", **values}, {}, 1, 1, end_of_data)
 
 
+def options(context_length: int = 8192, **changed) -> LoadOptions:
+    return LoadOptions(context_length=context_length, **changed)
+
+
 def test_the_cache_of_a_token_follows_from_the_heads():
-    assert kv_bytes_per_token(header()) == 32 * 8 * (128 + 128) * 2
+    assert kv_numbers_per_token(header()) == 32 * 8 * (128 + 128)
     wide = header(**{"attention.key_length": 256, "attention.value_length": 64})
-    assert kv_bytes_per_token(wide) == 32 * 8 * (256 + 64) * 2
+    assert kv_numbers_per_token(wide) == 32 * 8 * (256 + 64)
     by_layer = header(**{"attention.head_count_kv": [8, 0, 4]})
-    assert kv_bytes_per_token(by_layer) == (8 + 0 + 4 + 29 * 8) * 256 * 2
+    assert kv_numbers_per_token(by_layer) == (8 + 0 + 4 + 29 * 8) * 256
 
 
 def test_a_longer_context_and_a_larger_batch_take_more():
-    assert estimate(header(), 8192, 512) - estimate(header(), 4096, 512) == 4096 * 131_072
-    assert estimate(header(), 4096, 512) > estimate(header(), 4096, 64) > 4_000_000_000
+    assert estimate(header(), options()) - estimate(header(), options(4096)) == 4096 * 131_072
+    small = options(4096, batch_size=64)
+    assert estimate(header(), options(4096)) > estimate(header(), small) > 4_000_000_000
+
+
+def test_a_context_beyond_what_it_was_trained_for_takes_no_more():
+    assert estimate(header(), options(100_000)) == estimate(header(), options(32768))
+
+
+def test_a_quantized_cache_takes_less():
+    full = estimate(header(), options())
+    half = estimate(header(), options(kv_type=KvType.Q8_0))
+    quarter = estimate(header(), options(kv_type=KvType.Q4_0))
+    assert full - half == 8192 * 65_536 * (2 - 34 / 32)
+    assert full - quarter == 8192 * 65_536 * (2 - 18 / 32)
+    with pytest.raises(ValueError, match="flash attention"):
+        options(kv_type=KvType.Q8_0, flash_attention=FlashAttention.OFF)
+
+
+def test_the_table_of_scores_takes_memory_too():
+    without = options(flash_attention=FlashAttention.OFF)
+    assert estimate(header(), without) - estimate(header(), options()) == 8192 * 512 * 32 * 4
 
 
 def test_the_context_that_fits_is_found():
-    needed = estimate(header(), 8192, 512)
-    assert largest_context(header(), 512, needed, 32768) == 8192
-    assert largest_context(header(), 512, needed, 4096) == 4096
-    assert largest_context(header(), 512, needed - 1, 32768) == 8192 - 256
-    assert largest_context(header(), 512, 4_000_000_000, 32768) == 0
+    needed = estimate(header(), options())
+    assert largest_context(header(), options(32768), needed) == 8192
+    assert largest_context(header(), options(4096), needed) == 4096
+    assert largest_context(header(), options(32768), needed - 1) == 8192 - 256
+    assert largest_context(header(), options(32768, kv_type=KvType.Q8_0), needed) > 15_000
+    assert largest_context(header(), options(32768), 4_000_000_000) == 0
 
 
 def test_a_header_that_lies_costs_nothing_but_a_refusal():
     for value in (-1, 2**63, float("nan"), float("inf"), "many", [[1], "x", -3, 2**63]):
-        estimate(header(**dict.fromkeys(SHAPE, value)), 8192, 512)
-        largest_context(header(**dict.fromkeys(SHAPE, value)), 512, 10**10, 8192)
+        estimate(header(**dict.fromkeys(SHAPE, value)), options())
+        largest_context(header(**dict.fromkeys(SHAPE, value)), options(), 10**10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells what is mapped")
+def test_weights_that_another_process_uses_are_not_free(tmp_path):
+    path = tmp_path / "other.gguf"
+    path.write_bytes(b"x" * 200_000_000)
+    script = (
+        "import mmap, sys\n"
+        "file = open(sys.argv[1], 'rb')\n"
+        "mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\n"
+        "sum(mapped[at] for at in range(0, len(mapped), 4096))\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"ready\n"
+        assert mapped_weights() >= 200_000_000
+        assert mapped_weights(other.pid) < 200_000_000
+        assert mapped_weights(loading=str(path)) < 200_000_000
+        other.stdin.close()
 
 
 def test_a_groups_limit_counts(tmp_path):

@@ -29,6 +29,7 @@ class WelcomePage(QScrollArea):
     changed = Signal(str, object)  # name of a setting, its value
     started = Signal(str)  # a first question, or empty
     folder_wanted = Signal()  # where models lie
+    find_wanted = Signal()  # models to be had
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +41,7 @@ class WelcomePage(QScrollArea):
         title.setProperty("title", True)
         privacy = _text(
             _("Chat with a language model on your own computer. What you write stays here: no "
-              "account, no connection, nothing is sent.")
+              "account, nothing is sent. It connects only when you look for models.")
         )  # fmt: skip
         self.language = self._choice(
             "language",
@@ -73,12 +74,22 @@ class WelcomePage(QScrollArea):
         self._about = _text("")
         self._folder = QPushButton(icon("folder-open"), _("Open the models folder"), self._card)
         self._folder.clicked.connect(self.folder_wanted)
+        self.find_button = QPushButton(
+            icon("magnifying-glass"), _("Find a larger model that fits"), self._card
+        )
+        self.find_button.clicked.connect(self.find_wanted)
         card = QVBoxLayout(self._card)
         card.setContentsMargins(16, 12, 16, 12)
         card.setSpacing(4)
         card.addWidget(self._model)
         card.addWidget(self._about)
-        card.addWidget(self._folder, 0, Qt.AlignmentFlag.AlignLeft)
+        card.addSpacing(4)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.find_button)
+        buttons.addWidget(self._folder)
+        buttons.addStretch()
+        card.addLayout(buttons)
         try_out = plain_label(_("Try one of these"), inside)
         try_out.setProperty("section", True)
         column = QWidget(inside)
@@ -144,8 +155,7 @@ def _about_model(model: InstalledModel, size: str) -> str:
     if model.source == "starter":
         return _(
             "A very small model of {size} MB: quick on every computer, good for a first look, "
-            "often wrong. It was made for English. Better ones will come with the model manager; "
-            "until then, put any .gguf file into the models folder."
+            "often wrong. It was made for English."
         ).format(size=size)
     return _("A model of {size} MB from your models folder.").format(size=size)
 
