@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         models = ModelService(Library(resolve_folders(options.data_dir)), engine)
         model = models.find(options.model)
-        models.load(model, LoadOptions()).result()
+        models.load(model, model.settings.applied_to(LoadOptions())).result()
         task = engine.generate(request)
         parts: list[str] = []
         try:

@@ -92,6 +92,8 @@ class Hello:
     pid: int
     program: str  # version of desktop-llm
     runtime: str  # version of the inference library
+    system: str = ""  # what it uses of the processor: "CPU : AVX2 = 1 | …"
+    offloads: bool = False  # it was built with a back-end for a graphics card
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """Models as values: what is on disk, how it is loaded, what the worker says of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.ranges import check_range
@@ -47,6 +49,47 @@ class LoadOptions:
         )
         for name, value, low, high in checks:
             check_range(name, value, low, high, whole=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """What a person has set for one model; None: as it usually is."""
+
+    context_length: int | None = None
+    batch_size: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    use_mmap: bool | None = None
+    use_mlock: bool | None = None
+    kv_type: KvType | None = None
+    flash_attention: FlashAttention | None = None
+
+    def __post_init__(self) -> None:
+        self.applied_to(LoadOptions())  # which checks their ranges
+
+    def applied_to(self, options: LoadOptions) -> LoadOptions:
+        return replace(options, **self._given())
+
+    def to_values(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {name: getattr(value, "value", value) for name, value in self._given().items()}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "ModelSettings":
+        """Raises ValueError or TypeError."""
+        kept = dict(values)
+        if kept.get("kv_type") is not None:
+            kept["kv_type"] = KvType(kept["kv_type"])
+        if kept.get("flash_attention") is not None:
+            kept["flash_attention"] = FlashAttention(kept["flash_attention"])
+        for name in ("use_mmap", "use_mlock"):
+            if not isinstance(kept.get(name), bool | None):
+                raise TypeError(name)
+        return cls(**kept)
+
+    def _given(self) -> dict[str, Any]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +156,7 @@ class InstalledModel:
     last_used: float = 0.0  # seconds since 1970; 0: never
     prompt_rate: float = 0.0  # tokens a second, as measured here; 0: not yet
     decode_rate: float = 0.0
+    settings: ModelSettings = ModelSettings()
 
     @property
     def all_files(self) -> tuple[str, ...]:

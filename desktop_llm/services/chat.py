@@ -298,9 +298,10 @@ class ChatService:
 
     def _ensure_loaded(self, conversation: int | None, model: str) -> bool:
         means = self._means
-        models, options = means.models, means.options()
+        models = means.models
         chosen = "" if conversation is None else self._store.get(conversation).model
         wanted = models.find(chosen or model or means.settings().model)
+        options = means.options(wanted)
         if models.is_loaded(wanted, options):
             return True
         if models.suspect() == wanted.path:

@@ -233,6 +233,9 @@ class Diagnostics:
             lines.append("no worker runs")
         else:
             lines.append(f"worker {hello.program}, llama-cpp-python {hello.runtime}")
+            used = " ".join(processor_features(hello.system)) or "unknown"
+            lines.append(f"uses of the processor: {used}")
+            lines.append(f"graphics card: {'can be used' if hello.offloads else 'not built for'}")
         if model is not None:
             lines.append(
                 f"loaded: {model.name}, {model.description}, context {model.context_length:,}"
@@ -242,6 +245,12 @@ class Diagnostics:
 
     def _log(self, name: str) -> list[str]:
         return tail(self._folders.logs / name, LOG_BYTES).splitlines()
+
+
+def processor_features(system: str) -> list[str]:
+    """Of what llama.cpp says of itself: the names that are 1."""
+    pairs = (part.rpartition(":")[2].partition("=") for part in system.split("|"))
+    return [name.strip() for name, _equals, value in pairs if value.strip() == "1"]
 
 
 def _section(title: str, make: Callable[[], list[str]]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import Header
 from desktop_llm.core.model_facts import ModelFacts, ModelKind, facts_of
-from desktop_llm.core.models import InstalledModel
+from desktop_llm.core.models import InstalledModel, ModelSettings
 from desktop_llm.hub.gguf import read_header
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.library_file import Entry, Known
@@ -109,6 +109,17 @@ class ModelLibrary:
 
         self.change_entry(path, change)
 
+    def set(self, path: str, settings: ModelSettings) -> None:
+        """How that model is to be loaded from now on. Raises EnvironmentFault."""
+
+        def within(known: Known) -> None:
+            if settings == ModelSettings():
+                known.settings.pop(path, None)
+            else:
+                known.settings[path] = settings
+
+        self.files.file.change(within)
+
     def change_entry(self, path: str, change: Callable[[Entry], object]) -> None:
         """What is kept of a file; nothing happens where that cannot be written."""
         state = _state(path)
@@ -153,6 +164,7 @@ class ModelLibrary:
             last_used=entry.last_used,
             prompt_rate=entry.prompt_rate,
             decode_rate=entry.decode_rate,
+            settings=known.settings.get(model.path, ModelSettings()),
         )
 
     def _entry(

@@ -10,6 +10,7 @@ from desktop_llm.core.generation import GenerationStats
 from desktop_llm.core.memory import context_of, estimate, largest_context
 from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions, StateCache
+from desktop_llm.core.settings import Settings
 from desktop_llm.core.tasks import Task
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.engine.memory import free_memory
@@ -19,6 +20,11 @@ from desktop_llm.storage.load_marker import LoadMarker
 
 TELLING_PROMPT, TELLING_REPLY = 256, 32  # tokens from which a speed says something
 _DEATHS = (FaultCode.MODEL_CRASHED_LOADING, FaultCode.MODEL_OUT_OF_MEMORY)
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """As they are for every model that has none of its own."""
+    return LoadOptions(context_length=settings.context_length, threads=settings.threads or None)
 
 
 class ModelService:

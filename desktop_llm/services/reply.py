@@ -29,7 +29,7 @@ from desktop_llm.core.engine import (
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
 from desktop_llm.core.messages import THINKS, THOUGHT, Message, MessageState
-from desktop_llm.core.models import LoadedModel, LoadOptions
+from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions
 from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Answered, Asked, ReplyTask, Summarising
 from desktop_llm.core.scores import TokenScore, fitting
@@ -42,7 +42,7 @@ from desktop_llm.services.contexts import Contexts, Manner, Prepared, ToSummaris
 from desktop_llm.services.digests import Count, Digests, bytes_per_token, excerpt_tokens
 from desktop_llm.services.file_hashes import FileHashes, state_of
 from desktop_llm.services.kept_replies import KeptReplies
-from desktop_llm.services.models import ModelService
+from desktop_llm.services.models import ModelService, load_options
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.storage.attachments import Attachments
 from desktop_llm.storage.conversations import Conversations
@@ -77,9 +77,10 @@ class Means:
     hashes: FileHashes
     settings: Callable[[], Settings]
 
-    def options(self) -> LoadOptions:
-        settings = self.settings()
-        return LoadOptions(context_length=settings.context_length, threads=settings.threads or None)
+    def options(self, model: InstalledModel | None = None) -> LoadOptions:
+        """As the settings have them, and those of the model before them."""
+        options = load_options(self.settings())
+        return options if model is None else model.settings.applied_to(options)
 
     def idle_seconds(self) -> int:
         return self.settings().idle_unload_minutes * 60
@@ -251,7 +252,8 @@ class ReplyJob:
     def _load(self, wanted: str) -> None:
         """Load the model wanted unless it is the one loaded."""
         means = self._means
-        model, options = means.models.find(wanted), means.options()
+        model = means.models.find(wanted)
+        options = means.options(model)
         while not means.models.is_loaded(model, options):
             task: Task[Event, LoadedModel] = self._watch(
                 means.models.load(model, options, means.idle_seconds())

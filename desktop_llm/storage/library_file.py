@@ -16,6 +16,7 @@ from typing import Any
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.model_facts import ModelFacts
+from desktop_llm.core.models import ModelSettings
 from desktop_llm.storage.disk import disk_faults, write_atomically
 from desktop_llm.storage.locks import FileLock
 
@@ -51,6 +52,7 @@ class Entry:
 class Known:
     links: list[Link] = field(default_factory=list)
     entries: dict[str, Entry] = field(default_factory=dict)  # by path
+    settings: dict[str, ModelSettings] = field(default_factory=dict)  # by path; a person's
 
 
 class LibraryFile:
@@ -123,6 +125,7 @@ def _text(known: Known) -> str:
         "version": VERSION,
         "links": [asdict(link) for link in known.links],
         "entries": entries,
+        "settings": {path: one.to_values() for path, one in sorted(known.settings.items())},
     }
     return json.dumps(values, ensure_ascii=False, indent=1)
 
@@ -142,4 +145,7 @@ def _known(values: Mapping[str, Any]) -> Known:
             decode_rate=float(one.get("decode_rate", 0)),
             sha256=str(one.get("sha256", "")),
         )
+    for path, one in values.get("settings", {}).items():
+        with suppress(ValueError, TypeError, EnvironmentFault):  # another version's
+            known.settings[str(path)] = ModelSettings.from_values(one)
     return known

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QFileDialog
 
 from desktop_llm.core.downloads import DownloadSpec
 from desktop_llm.core.jobs import JobKind
-from desktop_llm.core.models import InstalledModel
+from desktop_llm.core.models import InstalledModel, ModelSettings
+from desktop_llm.core.settings import Settings
 from desktop_llm.storage.library import Removal
 from desktop_llm.storage.model_places import Place
 from desktop_llm.ui.bridge import Bridge
@@ -19,8 +20,10 @@ from desktop_llm.words import _, counted
 from desktop_llm.words.amounts import size_words
 
 if TYPE_CHECKING:
+    from desktop_llm.core.gguf import Header
     from desktop_llm.services.bundle import Services
     from desktop_llm.services.model_library import Surveyed
+    from desktop_llm.ui.pages.load_dialog import Machine
     from desktop_llm.ui.pages.models import ModelsPage
 
 
@@ -34,6 +37,7 @@ class LibraryCare(QObject):
         bridge: Bridge,
         services: "Callable[[], Services | None]",
         use: Callable[[str], object],
+        settings: Callable[[], Settings],
     ) -> None:
         """`use`: a model's name, for the conversation that is shown."""
         super().__init__(workspace)
@@ -41,6 +45,7 @@ class LibraryCare(QObject):
         self._bridge = bridge
         self._services = services
         self._use = use
+        self._settings = settings
         self._page: ModelsPage | None = None
         self._asked = 0
 
@@ -50,6 +55,7 @@ class LibraryCare(QObject):
         page.show_wanted.connect(self._show_file)
         page.check_wanted.connect(self._check)
         page.newer_wanted.connect(self._ask_newer)
+        page.loading_wanted.connect(self._set_loading)
         page.removal_wanted.connect(self._ask_removal)
         page.remove_confirmed.connect(self._remove)
         page.file_wanted.connect(self.choose_file)
@@ -164,6 +170,54 @@ class LibraryCare(QObject):
                                         *look)  # fmt: skip
 
         self._bridge.write(begin, begun, page.show_fault)
+
+    def _set_loading(self, model: InstalledModel) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def look() -> "tuple[Header, Machine]":
+            import psutil
+
+            from desktop_llm.engine.memory import free_memory
+            from desktop_llm.services.diagnostics import processor_features
+            from desktop_llm.ui.pages.load_dialog import Machine
+
+            engine = services.engine
+            engine.status().result()  # there is a worker to say what it has
+            hello = engine.hello
+            machine = Machine(
+                threads=psutil.cpu_count() or 1,
+                free=free_memory(engine.worker_pid, loading=model.path),
+                features=processor_features(hello.system) if hello else (),
+                offloads=bool(hello and hello.offloads),
+            )
+            return services.models.library.header(model.path), machine
+
+        def show(found: "tuple[Header, Machine]") -> None:
+            from desktop_llm.services.models import load_options
+            from desktop_llm.ui.pages.load_dialog import LoadDialog
+
+            header, machine = found
+            usual = load_options(self._settings())
+            dialog = LoadDialog(model, header, usual, machine, self._workspace)
+            dialog.kept.connect(lambda settings: self._keep_loading(model, settings))
+            dialog.open()
+
+        self._bridge.run(look, show, page.show_fault)
+
+    def _keep_loading(self, model: InstalledModel, settings: ModelSettings) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def kept(_nothing: None) -> None:
+            words = _("“{name}” is loaded like this from its next reply on.")
+            self._workspace.toasts.show(words.format(name=model.name))
+            self._after_change()
+
+        library = services.models.library
+        self._bridge.write(lambda: library.set(model.path, settings), kept, page.show_fault)
 
     def _ask_newer(self, model: InstalledModel) -> None:
         services, page = self._services(), self._page

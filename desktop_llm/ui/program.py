@@ -461,7 +461,8 @@ class Program(QObject):
 
         page, workspace = ModelsPage(), self.workspace
         care = LibraryCare(
-            workspace, self._work_bridge, lambda: self.services, self._choose_model
+            workspace, self._work_bridge, lambda: self.services, self._choose_model,
+            lambda: self._settings.current,
         )  # fmt: skip
         care.changed.connect(self._model_care.look)
         care.job_begun.connect(self._jobs_care.look)

@@ -1,7 +1,7 @@
 """Models in words: what one is, whose it is, how large and how fast."""
 
 from desktop_llm.core.model_facts import ModelKind
-from desktop_llm.core.models import InstalledModel, ModelSource
+from desktop_llm.core.models import InstalledModel, ModelSettings, ModelSource
 from desktop_llm.words import _, counted
 from desktop_llm.words.amounts import size_words
 
@@ -77,12 +77,31 @@ def facts_of(model: InstalledModel) -> list[tuple[str, str]]:
         (_("Languages"), language_words(model.languages)),
         (_("Licence"), model.licence),
         (_("Chat template"), _template(model)),
+        (_("Loaded with"), loading_words(model.settings)),
         (_("Speed here"), speed_words(model)),
         (_("Reading here"), _reading(model)),
         (_("SHA-256"), model.sha256),
         (_("Reads pictures with"), model.projector),
     ]
     return [(name, value) for name, value in facts if value] + file_facts(model)
+
+
+def loading_words(settings: ModelSettings) -> str:
+    """What is set for this model alone."""
+    given = settings
+    parts = [
+        _("context {tokens}").format(tokens=f"{given.context_length:,}")
+        if given.context_length else "",
+        f"KV {given.kv_type.value}" if given.kv_type else "",
+        f"flash attention {given.flash_attention.value}" if given.flash_attention else "",
+        f"batch {given.batch_size}" if given.batch_size else "",
+        counted("{number} thread", "{number} threads", given.threads) if given.threads else "",
+        counted("{number} layer on the graphics card", "{number} layers on the graphics card",
+                given.gpu_layers) if given.gpu_layers else "",
+        "" if given.use_mmap is None else f"mmap {'on' if given.use_mmap else 'off'}",
+        "" if given.use_mlock is None else f"mlock {'on' if given.use_mlock else 'off'}",
+    ]  # fmt: skip
+    return "  ·  ".join(part for part in parts if part)
 
 
 def file_facts(model: InstalledModel) -> list[tuple[str, str]]:

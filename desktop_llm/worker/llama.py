@@ -285,6 +285,12 @@ class LlamaModel:
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def runtime_system() -> tuple[str, bool]:
+    """What the library uses of the processor, and whether it was built for a graphics card."""
+    system = llama.llama_print_system_info().decode("utf-8", "replace")
+    return system, bool(llama.llama_supports_gpu_offload())
+
+
 def runtime_version() -> str:
     import llama_cpp
 

@@ -41,7 +41,13 @@ from desktop_llm.protocol.codec import PROTOCOL_VERSION, MalformedFrameError, de
 from desktop_llm.protocol.frames import BrokenFrameError, read_frame, write_frame
 from desktop_llm.worker import hardening
 from desktop_llm.worker.guard import CallGuard
-from desktop_llm.worker.llama import AbortFlag, LoadCancelledError, native_log, runtime_version
+from desktop_llm.worker.llama import (
+    AbortFlag,
+    LoadCancelledError,
+    native_log,
+    runtime_system,
+    runtime_version,
+)
 from desktop_llm.worker.session import Session
 
 logger = logging.getLogger(__name__)
@@ -70,7 +76,11 @@ class Worker:
 
     def run(self) -> None:
         native_log.install(muted=self._abort.is_set)
-        self._send(0, Hello(PROTOCOL_VERSION, os.getpid(), __version__, runtime_version()))
+        system, offloads = runtime_system()
+        hello = Hello(
+            PROTOCOL_VERSION, os.getpid(), __version__, runtime_version(), system, offloads
+        )
+        self._send(0, hello)
         threading.Thread(target=self._read, name="frames", daemon=True).start()
         while True:
             try:

@@ -9,7 +9,7 @@ from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.generation import FinishReason, GenerationRequest, Sampling
 from desktop_llm.core.messages import Message, Role
-from desktop_llm.core.models import LoadOptions
+from desktop_llm.core.models import FlashAttention, KvType, LoadOptions
 from desktop_llm.engine.client import EngineClient
 from tests.integration.helpers import ask, reply
 
@@ -94,3 +94,24 @@ def test_the_log_holds_no_word_of_a_request(starter, tmp_path):
         client.close()
     log = (tmp_path / "engine.log").read_text(encoding="utf-8")
     assert [piece for at in range(len(words) - 4) if (piece := words[at : at + 5]) in log] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        LoadOptions(kv_type=KvType.Q8_0, context_length=1024),
+        LoadOptions(kv_type=KvType.Q4_0, flash_attention=FlashAttention.ON, context_length=1024),
+        LoadOptions(flash_attention=FlashAttention.OFF, context_length=1024),
+        LoadOptions(use_mmap=False, use_mlock=True, batch_size=64, context_length=1024),
+    ],
+)
+def test_every_way_of_loading_writes(watched, starter, options):
+    watched.client.load(starter, options).result(60)
+    text, finished = reply(watched.client, ask("Name three colours. " * 30, max_tokens=12))
+    assert text.strip()
+    assert finished.stats.prompt_tokens > 64
+
+
+def test_a_worker_says_what_it_uses(ready):
+    assert "CPU" in ready.hello.system
+    assert isinstance(ready.hello.offloads, bool)

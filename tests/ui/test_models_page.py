@@ -3,10 +3,12 @@
 import pytest
 from PySide6.QtCore import Qt
 
+from desktop_llm.core.models import FlashAttention, KvType
 from desktop_llm.services.jobs import runner_lock
 from desktop_llm.storage.library import find_starter
 from desktop_llm.storage.model_places import Place
 from desktop_llm.ui.actions import Command
+from desktop_llm.ui.pages.load_dialog import LoadDialog
 from desktop_llm.ui.workspace import Page
 from tests.fakes.gguf_files import entry, gguf, number
 from tests.ui.helpers import settle, shown
@@ -164,3 +166,34 @@ def test_nothing_at_all(qtbot, make_program, monkeypatch):
     page = program.workspace.made(Page.MODELS)
     settle(program)
     assert page._stack.currentWidget() is page.empty
+
+
+def test_how_a_model_is_loaded_is_set_with_what_it_takes(qtbot, program, page):
+    choose(page, "alpha")
+    page.load_button.click()
+    qtbot.waitUntil(lambda: bool(program.workspace.findChildren(LoadDialog)), timeout=WAIT)
+    dialog = program.workspace.findChildren(LoadDialog)[0]
+    assert "of" in dialog.sentence.text()
+    assert "This computer" in dialog.about.text()
+    dialog.kv_type.setCurrentIndex(dialog.kv_type.findData(KvType.Q8_0))
+    dialog.flash.setCurrentIndex(dialog.flash.findData(FlashAttention.OFF))
+    assert not dialog.keep_button.isEnabled()
+    assert "flash attention" in dialog.sentence.text()
+    dialog.flash.setCurrentIndex(0)
+    dialog.context.setCurrentIndex(dialog.context.findData(1024))
+    dialog.largest_button.click()
+    assert dialog.context.currentData() > 1024
+    dialog.threads.setValue(2)
+    dialog.keep_button.click()
+    qtbot.waitUntil(
+        lambda: "KV q8_0" in dict(page.facts.facts).get("Loaded with", ""), timeout=WAIT
+    )
+    settings = page.chosen().settings
+    assert (settings.kv_type, settings.threads) == (KvType.Q8_0, 2)
+    page.load_button.click()
+    qtbot.waitUntil(lambda: bool(program.workspace.findChildren(LoadDialog)), timeout=WAIT)
+    again = program.workspace.findChildren(LoadDialog)[-1]
+    assert again.kv_type.currentData() == KvType.Q8_0
+    again.usual_button.click()
+    again.keep_button.click()
+    qtbot.waitUntil(lambda: "Loaded with" not in dict(page.facts.facts), timeout=WAIT)

@@ -275,7 +275,9 @@ def test_the_data_folder_moves_and_is_found_again(qtbot, make_program, tmp_path,
 def test_a_context_that_fits_is_offered_and_used(qtbot, make_program, monkeypatch):
     program = make_program(context_length=8192)
     page = shown(qtbot, program)
-    monkeypatch.setattr("desktop_llm.services.models.free_memory", lambda _pid: 250_000_000)
+    monkeypatch.setattr(
+        "desktop_llm.services.models.free_memory", lambda _pid, **_more: 250_000_000
+    )
     page.composer.set_text("Hello")
     page.composer.button.click()
     qtbot.waitUntil(lambda: "memory" in page.view.fault.text(), timeout=REPLY)

@@ -13,7 +13,7 @@ import pytest
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.model_facts import ModelFacts, ModelKind, facts_of
-from desktop_llm.core.models import ModelSource
+from desktop_llm.core.models import KvType, LoadOptions, ModelSettings, ModelSource
 from desktop_llm.hub.safetensors import count_parameters
 from desktop_llm.services.model_library import ModelLibrary
 from desktop_llm.storage import model_scan
@@ -478,3 +478,36 @@ def test_the_starter_is_not_removed(folders, monkeypatch):
         Library(folders).remove(starter)
     assert fault.value.code is FaultCode.MODEL_NOT_OURS
     assert Path(starter.path).exists()
+
+
+# --- how a model is loaded -----------------------------------------------------------------------
+
+
+def test_what_is_set_for_a_model_is_kept_and_taken_back(library, folders):
+    path = put(folders.models / "a.gguf")
+    wanted = ModelSettings(context_length=2048, kv_type=KvType.Q8_0, use_mmap=False, threads=2)
+    library.set(str(path), wanted)
+    again = ModelLibrary(Library(folders))
+    assert again.find("a").settings == wanted
+    assert again.find("a").settings.applied_to(LoadOptions()) == LoadOptions(
+        context_length=2048, kv_type=KvType.Q8_0, use_mmap=False, threads=2
+    )
+    path.write_bytes(path.read_bytes() + b"changed")  # it stays a person's wish
+    assert again.find("a").settings == wanted
+    again.set(str(path), ModelSettings())
+    assert ModelLibrary(Library(folders)).find("a").settings == ModelSettings()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"context_length": -1}, {"context_length": "many"}, {"kv_type": "q3"}, {"use_mmap": 1},
+     {"unknown": 1}, {"kv_type": "q8_0", "flash_attention": "off"}, [], 5, None],
+)  # fmt: skip
+def test_what_cannot_be_set_is_left_out(library, folders, values):
+    path = put(folders.models / "a.gguf")
+    library.set(str(path), ModelSettings(threads=2))
+    file = library.files.file.path
+    known = json.loads(file.read_text())
+    known["settings"][str(path)] = values
+    file.write_text(json.dumps(known))
+    assert ModelLibrary(Library(folders)).find("a").settings == ModelSettings()

@@ -270,9 +270,10 @@ class DiscoverPage(QFrame):
     # --- what is shown ---------------------------------------------------------------------------
 
     def wanted(self) -> Wanted:
+        task = self.task.currentData()
         return Wanted(
             words=self.words.text().strip(),
-            task=self.task.currentData(),
+            task=None if task is None else ModelTask(task),  # Qt gives its text
             language=self.language.currentData(),
             licence=self.licence.currentData(),
             sort=self.sort.currentData(),

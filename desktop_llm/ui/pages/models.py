@@ -46,6 +46,7 @@ class ModelsPage(QFrame):
     remove_confirmed = Signal(object)
     show_wanted = Signal(object)  # its file, in the system's file manager
     check_wanted = Signal(object)
+    loading_wanted = Signal(object)  # how it is loaded is to be set
     newer_wanted = Signal(object)  # whether the Hub has one
     file_wanted = Signal()
     folder_wanted = Signal()
@@ -118,6 +119,7 @@ class ModelsPage(QFrame):
             (self.show_button, self._show, ()),
             (self.check_button, self._check, ()),
             (self.newer_button, self._ask_newer, ()),
+            (self.load_button, self._set_loading, ()),
             (self.remove_button, self._remove, (keys.Key_Delete,)),
         ):
             action = QAction(button.icon(), button.text(), self.list)
@@ -145,6 +147,9 @@ class ModelsPage(QFrame):
         self.newer_button = QPushButton(icon("arrow-circle-up"), _("Newer version?"), inside)
         self.newer_button.setToolTip(_("Asks the Hub whether the file has changed there"))
         self.newer_button.clicked.connect(self._ask_newer)
+        self.load_button = QPushButton(icon("sliders-horizontal"), _("Loading …"), inside)
+        self.load_button.setToolTip(_("Context, KV cache, threads and more, for this model"))
+        self.load_button.clicked.connect(self._set_loading)
         self.remove_button = QPushButton(icon("trash"), _("Delete"), inside)
         self.remove_button.clicked.connect(self._remove)
         self.trouble = plain_label(parent=inside)
@@ -154,7 +159,7 @@ class ModelsPage(QFrame):
         pairs = (
             (self.use_button, self.show_button),
             (self.check_button, self.newer_button),
-            (self.remove_button,),
+            (self.load_button, self.remove_button),
         )
         column.addWidget(self.name)
         for pair in pairs:
@@ -255,9 +260,9 @@ class ModelsPage(QFrame):
         facts = [] if model is None else facts_of(model) if fault is None else file_facts(model)
         self.facts.show_facts(facts)
         usable = model is not None and fault is None
-        self.use_button.setEnabled(
-            model is not None and usable and model.kind is ModelKind.CHAT
-        )  # fmt: skip
+        writes = model is not None and usable and model.kind is ModelKind.CHAT
+        self.use_button.setEnabled(writes)
+        self.load_button.setEnabled(writes)
         self.show_button.setEnabled(model is not None)
         self.check_button.setEnabled(usable)
         from_hub = model is not None and "/" in model.repo and bool(model.sha256)
@@ -286,6 +291,10 @@ class ModelsPage(QFrame):
     def _check(self) -> None:
         if (model := self.chosen()) is not None and self.check_button.isEnabled():
             self.check_wanted.emit(model)
+
+    def _set_loading(self) -> None:
+        if (model := self.chosen()) is not None and self.load_button.isEnabled():
+            self.loading_wanted.emit(model)
 
     def _ask_newer(self) -> None:
         if (model := self.chosen()) is not None and self.newer_button.isEnabled():
