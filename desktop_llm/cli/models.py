@@ -110,6 +110,7 @@ def run_pull(options: argparse.Namespace) -> int:
             print(json.dumps({"id": job.id}) if options.json else job.id)
             return 0
         job = follow(service, job.id, sys.stderr)
+    _try_templates(_library(options))
     _print_files(job, options.json)
     return 0
 
@@ -169,6 +170,7 @@ def run_import(options: argparse.Namespace) -> int:
     for path in options.path:
         absolute = path.expanduser().absolute()
         counts[str(absolute)] = library.link(absolute, apps.get(str(absolute), ""))
+    _try_templates(library)
     if options.json:
         print(json.dumps(counts, ensure_ascii=False))
         return 0
@@ -178,6 +180,28 @@ def run_import(options: argparse.Namespace) -> int:
         )
         print(f"{path}\t{words}")
     return 0
+
+
+def _try_templates(library: ModelLibrary) -> None:
+    """Of models that are new: a template that is of no use is said before anybody relies on it."""
+    from desktop_llm.services.templates import Templates, needs_check
+
+    new = [model for model, fault in library.all() if fault is None and needs_check(model)]
+    if not new:
+        return
+    from desktop_llm.engine.client import EngineClient
+
+    engine = EngineClient()
+    try:
+        templates = Templates(library, engine)
+        for model in new:
+            if fault := templates.check(model):
+                words = _("The chat template of “{name}” is of no use ({reason}): a general one is "
+                          "used.")  # fmt: skip
+                said = words.format(name=model.name, reason=fault)
+                print(f"desktop-llm: {said}", file=sys.stderr)
+    finally:
+        engine.close()
 
 
 def run_verify(options: argparse.Namespace) -> int:

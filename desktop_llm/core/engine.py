@@ -52,6 +52,14 @@ class RenderPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewTemplate:
+    """What a chat template makes of these messages, whatever model is loaded or not."""
+
+    source: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetState:
     """A conversation is gone, and its KV state goes with it, also from the disk."""
 
@@ -76,6 +84,7 @@ Request = (
     | Generate
     | CountTokens
     | RenderPrompt
+    | PreviewTemplate
     | ForgetState
     | GetStatus
     | Cancel

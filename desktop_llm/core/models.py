@@ -7,6 +7,7 @@ from typing import Any
 
 from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.ranges import check_range
+from desktop_llm.core.templates import LONGEST_TEMPLATE
 
 
 class KvType(StrEnum):
@@ -37,10 +38,13 @@ class LoadOptions:
     use_mlock: bool = False
     kv_type: KvType = KvType.F16
     flash_attention: FlashAttention = FlashAttention.AUTO
+    template: str = ""  # a chat template in the place of the file's own; empty: that
 
     def __post_init__(self) -> None:
         if self.kv_type is not KvType.F16 and self.flash_attention is FlashAttention.OFF:
             raise ValueError("a quantized KV cache needs flash attention")
+        if not isinstance(self.template, str) or len(self.template) > LONGEST_TEMPLATE:
+            raise ValueError("no template")
         checks = (
             ("context_length", self.context_length, 64, 4_194_304),
             ("batch_size", self.batch_size, 16, 8192),
@@ -63,6 +67,7 @@ class ModelSettings:
     use_mlock: bool | None = None
     kv_type: KvType | None = None
     flash_attention: FlashAttention | None = None
+    template: str | None = None
 
     def __post_init__(self) -> None:
         self.applied_to(LoadOptions())  # which checks their ranges
@@ -156,6 +161,8 @@ class InstalledModel:
     last_used: float = 0.0  # seconds since 1970; 0: never
     prompt_rate: float = 0.0  # tokens a second, as measured here; 0: not yet
     decode_rate: float = 0.0
+    template_checked: bool = False  # it was tried out
+    template_fault: str = ""  # what came of that; empty: it works
     settings: ModelSettings = ModelSettings()
 
     @property

@@ -27,6 +27,7 @@ from desktop_llm.core.engine import (
     Hello,
     LoadModel,
     ModelReady,
+    PreviewTemplate,
     RenderedPrompt,
     RenderPrompt,
     Request,
@@ -145,6 +146,11 @@ class EngineClient:
 
     def render_prompt(self, messages: tuple[Message, ...]) -> Task[Event, RenderedPrompt]:
         return self._enqueue(RenderPrompt(messages), Priority.CHAT)
+
+    def preview_template(
+        self, source: str, messages: tuple[Message, ...]
+    ) -> Task[Event, RenderedPrompt]:
+        return self._enqueue(PreviewTemplate(source, messages), Priority.CHAT)
 
     def status(self) -> Task[Event, Status]:
         return self._enqueue(GetStatus(), Priority.CHAT)

@@ -164,6 +164,8 @@ class ModelLibrary:
             last_used=entry.last_used,
             prompt_rate=entry.prompt_rate,
             decode_rate=entry.decode_rate,
+            template_checked=entry.template_checked,
+            template_fault=entry.template_fault,
             settings=known.settings.get(model.path, ModelSettings()),
         )
 

@@ -46,6 +46,8 @@ class Entry:
     prompt_rate: float = 0.0
     decode_rate: float = 0.0
     sha256: str = ""  # as it was when it was read whole
+    template_checked: bool = False
+    template_fault: str = ""
 
 
 @dataclass(slots=True)
@@ -144,6 +146,8 @@ def _known(values: Mapping[str, Any]) -> Known:
             prompt_rate=float(one.get("prompt_rate", 0)),
             decode_rate=float(one.get("decode_rate", 0)),
             sha256=str(one.get("sha256", "")),
+            template_checked=one.get("template_checked") is True,
+            template_fault=str(one.get("template_fault", "")),
         )
     for path, one in values.get("settings", {}).items():
         with suppress(ValueError, TypeError, EnvironmentFault):  # another version's

@@ -1,12 +1,14 @@
 """The page of models at work: what there is, what is linked, what is checked and removed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
+from shiboken6 import isValid
 
 from desktop_llm.core.downloads import DownloadSpec
 from desktop_llm.core.jobs import JobKind
@@ -20,9 +22,11 @@ from desktop_llm.words import _, counted
 from desktop_llm.words.amounts import size_words
 
 if TYPE_CHECKING:
+    from desktop_llm.core.engine import RenderedPrompt
     from desktop_llm.core.gguf import Header
     from desktop_llm.services.bundle import Services
     from desktop_llm.services.model_library import Surveyed
+    from desktop_llm.services.templates import Templates
     from desktop_llm.ui.pages.load_dialog import Machine
     from desktop_llm.ui.pages.models import ModelsPage
 
@@ -48,6 +52,7 @@ class LibraryCare(QObject):
         self._settings = settings
         self._page: ModelsPage | None = None
         self._asked = 0
+        self._tried: set[str] = set()  # paths of models whose template was tried out
 
     def connect_page(self, page: "ModelsPage") -> None:
         self._page = page
@@ -56,6 +61,7 @@ class LibraryCare(QObject):
         page.check_wanted.connect(self._check)
         page.newer_wanted.connect(self._ask_newer)
         page.loading_wanted.connect(self._set_loading)
+        page.template_wanted.connect(self._show_template)
         page.removal_wanted.connect(self._ask_removal)
         page.remove_confirmed.connect(self._remove)
         page.file_wanted.connect(self.choose_file)
@@ -79,6 +85,7 @@ class LibraryCare(QObject):
         def show(found: "tuple[Surveyed, str]") -> None:
             if nth == self._asked:
                 page.show_models(*found)
+                self._check_templates(found[0])
 
         self._bridge.run(look, show, page.show_fault)
 
@@ -201,10 +208,59 @@ class LibraryCare(QObject):
             header, machine = found
             usual = load_options(self._settings())
             dialog = LoadDialog(model, header, usual, machine, self._workspace)
-            dialog.kept.connect(lambda settings: self._keep_loading(model, settings))
+            template = model.settings.template
+            dialog.kept.connect(
+                lambda settings: self._keep_loading(model, replace(settings, template=template))
+            )
             dialog.open()
 
         self._bridge.run(look, show, page.show_fault)
+
+    def _show_template(self, model: InstalledModel) -> None:
+        services, page = self._services(), self._page
+        if services is None or page is None:
+            return
+
+        def look() -> "tuple[Templates, str]":
+            from desktop_llm.services.templates import Templates
+
+            templates = Templates(services.models.library, services.engine)
+            return templates, templates.own(model)
+
+        def show(found: "tuple[Templates, str]") -> None:
+            from desktop_llm.ui.pages.template_dialog import TemplateDialog
+
+            templates, own = found
+            dialog = TemplateDialog(model, own, self._workspace)
+
+            def preview(source: str) -> None:
+                def came(shown: "RenderedPrompt") -> None:
+                    if isValid(dialog):
+                        dialog.show_preview(source, shown)
+
+                self._bridge.run(lambda: templates.render(source), came, page.show_fault)
+
+            def keep(source: str) -> None:
+                settings = replace(model.settings, template=source or None)
+                self._keep_loading(model, settings)
+
+            dialog.preview_wanted.connect(preview)
+            dialog.kept.connect(keep)
+            dialog.open()
+
+        self._bridge.run(look, show, page.show_fault)
+
+    def _check_templates(self, models: "Surveyed") -> None:
+        """Those that were never tried out, once each while the window is open."""
+        from desktop_llm.services.templates import Templates, needs_check
+
+        services, page = self._services(), self._page
+        new = {model.path for model, fault in models if fault is None and needs_check(model)}
+        if services is None or page is None or new <= self._tried:
+            return
+        self._tried |= new
+        templates = Templates(services.models.library, services.engine)
+        self._bridge.run(templates.check_new, lambda _count: self.refresh(), page.show_fault)
 
     def _keep_loading(self, model: InstalledModel, settings: ModelSettings) -> None:
         services, page = self._services(), self._page

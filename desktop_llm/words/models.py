@@ -119,7 +119,14 @@ def file_facts(model: InstalledModel) -> list[tuple[str, str]]:
 def _template(model: InstalledModel) -> str:
     if model.kind is not ModelKind.CHAT:
         return ""
-    return _("in the file") if model.has_template else _("missing: a general one is used")
+    if model.settings.template:
+        return _("your own")
+    if not model.has_template:
+        return _("missing: a general one is used")
+    if model.template_fault:
+        words = _("in the file, but of no use ({reason}): a general one is used")
+        return words.format(reason=model.template_fault)
+    return _("in the file, and it works") if model.template_checked else _("in the file")
 
 
 def _tokens(count: int) -> str:

@@ -44,6 +44,7 @@ from desktop_llm.core.engine import (
     LoadModel,
     LoadProgress,
     ModelReady,
+    PreviewTemplate,
     PromptPiece,
     RenderedPrompt,
     RenderPrompt,
@@ -136,7 +137,7 @@ class FakeWorker:
             parts = tuple(len(message.text.split()) for message in request.messages)
             context = self._model.context_length if self._model else 4096
             self._send(number, TokenCount(sum(parts), context, parts))
-        elif isinstance(request, RenderPrompt):
+        elif isinstance(request, RenderPrompt | PreviewTemplate):
             pieces = tuple(PromptPiece(message.text, True) for message in request.messages)
             self._send(number, RenderedPrompt(pieces, len(pieces)))
         elif isinstance(request, GetStatus):

@@ -83,6 +83,7 @@ class LlamaModel:
         self.path = path
         self._file = _check(path)
         self._mapped = options.use_mmap
+        self._own_template = options.template
         self.batch_size = options.batch_size
         self._model = self._load(path, options, on_progress)
         self.vocab = llama.llama_model_get_vocab(self._model)
@@ -158,7 +159,7 @@ class LlamaModel:
 
     def describe(self) -> LoadedModel:
         description = self._text(llama.llama_model_desc)
-        template = self.template()
+        template = self._own_template or self.template()
         return LoadedModel(
             path=str(self.path),
             name=self.metadata("general.name") or self.path.stem,

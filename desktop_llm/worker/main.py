@@ -28,6 +28,7 @@ from desktop_llm.core.engine import (
     LoadModel,
     LoadProgress,
     ModelReady,
+    PreviewTemplate,
     RenderPrompt,
     Request,
     StateForgotten,
@@ -49,6 +50,7 @@ from desktop_llm.worker.llama import (
     runtime_version,
 )
 from desktop_llm.worker.session import Session
+from desktop_llm.worker.template import preview
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +174,8 @@ class Worker:
             return Unloaded(idle=False)
         if isinstance(request, GetStatus):
             return self._status()
+        if isinstance(request, PreviewTemplate):
+            return preview(request.source, request.messages)
         session = self._session
         if session is not None and not session.sound:
             logger.warning("the model file has changed on disk; it is unloaded")

@@ -24,6 +24,7 @@ from desktop_llm.core.generation import FinishReason, GenerationRequest, Generat
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.scores import TokenScore
+from desktop_llm.core.templates import family_for
 from desktop_llm.worker.cores import (
     FreeCores,
     ThreadController,
@@ -43,7 +44,6 @@ from desktop_llm.worker.sampling import Sampler
 from desktop_llm.worker.scoring import Scorer
 from desktop_llm.worker.stops import StopScanner
 from desktop_llm.worker.template import (
-    PROSE_STOPS,
     TemplateError,
     TemplateRenderer,
     fallback_pieces,
@@ -94,12 +94,11 @@ class Session:
         cache = states or StateCache()
         self._states = KvStates(self._model, cache, self._model.fingerprint(options))
         self._counted: dict[bytes, int] = {}  # tokens of texts, the last used last
-        self._chatml = self._model.knows_special("<|im_start|>")
+        self._family = family_for(self._model.knows_special)  # where the template is of no use
         self._template_fault = ""  # why the fallback is in use for good
-        self._renderer = self._make_renderer()
+        self._renderer = self._make_renderer(options.template or self._model.template())
 
-    def _make_renderer(self) -> TemplateRenderer | None:
-        source = self._model.template()
+    def _make_renderer(self, source: str | None) -> TemplateRenderer | None:
         if source is None:
             self._template_fault = "the file has none"
             return None
@@ -180,7 +179,7 @@ class Session:
                     self._template_fault = fault
                     self._renderer.close()
                     self._renderer = None
-        return fallback_pieces(messages, self._chatml), fault
+        return fallback_pieces(messages, self._family), fault
 
     def _prompt(
         self, messages: tuple[Message, ...], continues: bool = False
@@ -235,8 +234,8 @@ class Session:
                 context=self._model.context_length,
             )
         stops = request.stop
-        if template_fault and not self._chatml:
-            stops += PROSE_STOPS
+        if template_fault:
+            stops += self._family.stops
         with contextlib.ExitStack() as stack:
             if request.sampling.grammar is not None:
                 stack.enter_context(self._guard.watch())

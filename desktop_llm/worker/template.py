@@ -15,8 +15,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from desktop_llm.core.engine import PromptPiece
+from desktop_llm.core.engine import PromptPiece, RenderedPrompt
 from desktop_llm.core.messages import Message, Role
+from desktop_llm.core.templates import Family, without
 
 TIME_LIMIT = 2.0  # seconds for one rendering
 START_LIMIT = 20.0  # more for a child that has to start first, on a busy computer
@@ -63,7 +64,7 @@ class TemplateRenderer:
         try:
             return self._pieces(messages)
         except TemplateError as error:
-            simpler = _simpler(messages)
+            simpler = without(messages, Role.SYSTEM)
             if error.for_good or simpler == messages:
                 raise
             return self._pieces(simpler)
@@ -153,36 +154,28 @@ def _split(text: str, marks: Sequence[str], messages: tuple[Message, ...]) -> li
     return [piece for piece in pieces if piece.text]
 
 
-def _simpler(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The same words without a system message, and no two turns of one role in a row."""
-    turns: list[Message] = []
+def fallback_pieces(messages: tuple[Message, ...], family: Family) -> list[PromptPiece]:
+    """Prompt for a model without a usable template, as models of that family are asked."""
+    if any(role not in family.turns for role in Role):
+        messages = without(messages, Role.SYSTEM)
+    pieces: list[PromptPiece] = [PromptPiece(family.begin, False)]
     for message in messages:
-        role = Role.USER if message.role is Role.SYSTEM else message.role
-        if turns and turns[-1].role is role:
-            message = Message(role, f"{turns.pop().text}\n\n{message.text}")
-        turns.append(Message(role, message.text))
-    return tuple(turns)
-
-
-def fallback_pieces(messages: tuple[Message, ...], chatml: bool) -> list[PromptPiece]:
-    """Prompt for a model without a usable template: ChatML if it knows its tokens, else prose.
-
-    The prose is plain text for any model; `PROSE_STOPS` keep it from going on for the person.
-    """
-    pieces: list[PromptPiece] = []
-    for message in messages:
-        if chatml:
-            head, tail = f"<|im_start|>{message.role.value}\n", "<|im_end|>\n"
-        else:
-            head, tail = f"{_PROSE[message.role]}: ", "\n\n"
+        head, tail = family.turns[message.role]
         pieces += [
             PromptPiece(head, False),
             PromptPiece(message.text, True),
             PromptPiece(tail, False),
         ]
-    pieces.append(PromptPiece("<|im_start|>assistant\n" if chatml else "Assistant:", False))
+    pieces.append(PromptPiece(family.opening, False))
     return [piece for piece in pieces if piece.text]
 
 
-_PROSE = {Role.SYSTEM: "System", Role.USER: "User", Role.ASSISTANT: "Assistant"}
-PROSE_STOPS = ("\nUser:", "\nSystem:")
+def preview(source: str, messages: tuple[Message, ...]) -> RenderedPrompt:
+    """What a template makes of these messages, without any model: its tokens have general names."""
+    renderer = TemplateRenderer(source, "<bos>", "<eos>")
+    try:
+        return RenderedPrompt(tuple(renderer.pieces(messages)), 0)
+    except TemplateError as error:
+        return RenderedPrompt((), 0, str(error))
+    finally:
+        renderer.close()

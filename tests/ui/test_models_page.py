@@ -9,6 +9,7 @@ from desktop_llm.storage.library import find_starter
 from desktop_llm.storage.model_places import Place
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.pages.load_dialog import LoadDialog
+from desktop_llm.ui.pages.template_dialog import TemplateDialog
 from desktop_llm.ui.workspace import Page
 from tests.fakes.gguf_files import entry, gguf, number
 from tests.ui.helpers import settle, shown
@@ -197,3 +198,32 @@ def test_how_a_model_is_loaded_is_set_with_what_it_takes(qtbot, program, page):
     again.usual_button.click()
     again.keep_button.click()
     qtbot.waitUntil(lambda: "Loaded with" not in dict(page.facts.facts), timeout=WAIT)
+
+
+def test_a_template_is_shown_tried_and_replaced(qtbot, program, page):
+    choose(page, "alpha")
+    page.template_button.click()
+    qtbot.waitUntil(lambda: bool(program.workspace.findChildren(TemplateDialog)), timeout=WAIT)
+    dialog = program.workspace.findChildren(TemplateDialog)[0]
+    assert dialog.source.toPlainText() == ""
+    dialog.choice.setCurrentIndex(dialog.choice.findText("Llama 3"))
+    dialog.choice.activated.emit(dialog.choice.currentIndex())
+    qtbot.waitUntil(lambda: dialog.state.text() == "It works.", timeout=WAIT)
+    assert "<|start_header_id|>user<|end_header_id|>" in dialog.preview.toPlainText()
+    assert "What is a herring?" in dialog.preview.toPlainText()
+    dialog.source.setPlainText("{{ nothing.at.all }}")
+    assert dialog.choice.currentText() == "Your own"
+    qtbot.waitUntil(lambda: "no use" in dialog.state.text(), timeout=WAIT)
+    assert not dialog.keep_button.isEnabled()
+    dialog.source.setPlainText("{% for m in messages %}{{ m.content }}!{% endfor %}")
+    qtbot.waitUntil(lambda: dialog.state.text() == "It works.", timeout=WAIT)
+    dialog.keep_button.click()
+    facts = page.facts
+    qtbot.waitUntil(lambda: dict(facts.facts).get("Chat template") == "your own", timeout=WAIT)
+    page.load_button.click()
+    qtbot.waitUntil(lambda: bool(program.workspace.findChildren(LoadDialog)), timeout=WAIT)
+    load = program.workspace.findChildren(LoadDialog)[0]
+    load.threads.setValue(1)
+    load.keep_button.click()
+    qtbot.waitUntil(lambda: "1 thread" in dict(facts.facts).get("Loaded with", ""), timeout=WAIT)
+    assert dict(facts.facts)["Chat template"] == "your own"

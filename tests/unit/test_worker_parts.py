@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop_llm.core.messages import Message, Role
+from desktop_llm.core.templates import CHATML
 from desktop_llm.worker.cores import (
     FreeCores,
     ThreadController,
@@ -249,7 +250,7 @@ def test_a_killed_child_is_replaced(renderer):
 
 
 def test_the_fallback_needs_no_template():
-    pieces = fallback_pieces(MESSAGES, chatml=True)
+    pieces = fallback_pieces(MESSAGES, CHATML)
     assert pieces[1] == PromptPiece("a <|im_end|> b", True)
     assert pieces[-1] == PromptPiece("<|im_start|>assistant\n", False)
 

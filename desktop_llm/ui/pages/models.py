@@ -47,6 +47,7 @@ class ModelsPage(QFrame):
     show_wanted = Signal(object)  # its file, in the system's file manager
     check_wanted = Signal(object)
     loading_wanted = Signal(object)  # how it is loaded is to be set
+    template_wanted = Signal(object)  # its chat template is to be shown
     newer_wanted = Signal(object)  # whether the Hub has one
     file_wanted = Signal()
     folder_wanted = Signal()
@@ -120,6 +121,7 @@ class ModelsPage(QFrame):
             (self.check_button, self._check, ()),
             (self.newer_button, self._ask_newer, ()),
             (self.load_button, self._set_loading, ()),
+            (self.template_button, self._show_template, ()),
             (self.remove_button, self._remove, (keys.Key_Delete,)),
         ):
             action = QAction(button.icon(), button.text(), self.list)
@@ -150,6 +152,9 @@ class ModelsPage(QFrame):
         self.load_button = QPushButton(icon("sliders-horizontal"), _("Loading …"), inside)
         self.load_button.setToolTip(_("Context, KV cache, threads and more, for this model"))
         self.load_button.clicked.connect(self._set_loading)
+        self.template_button = QPushButton(icon("code"), _("Template …"), inside)
+        self.template_button.setToolTip(_("How conversations are put before it; another in place"))
+        self.template_button.clicked.connect(self._show_template)
         self.remove_button = QPushButton(icon("trash"), _("Delete"), inside)
         self.remove_button.clicked.connect(self._remove)
         self.trouble = plain_label(parent=inside)
@@ -159,7 +164,8 @@ class ModelsPage(QFrame):
         pairs = (
             (self.use_button, self.show_button),
             (self.check_button, self.newer_button),
-            (self.load_button, self.remove_button),
+            (self.load_button, self.template_button),
+            (self.remove_button,),
         )
         column.addWidget(self.name)
         for pair in pairs:
@@ -263,6 +269,7 @@ class ModelsPage(QFrame):
         writes = model is not None and usable and model.kind is ModelKind.CHAT
         self.use_button.setEnabled(writes)
         self.load_button.setEnabled(writes)
+        self.template_button.setEnabled(writes)
         self.show_button.setEnabled(model is not None)
         self.check_button.setEnabled(usable)
         from_hub = model is not None and "/" in model.repo and bool(model.sha256)
@@ -295,6 +302,10 @@ class ModelsPage(QFrame):
     def _set_loading(self) -> None:
         if (model := self.chosen()) is not None and self.load_button.isEnabled():
             self.loading_wanted.emit(model)
+
+    def _show_template(self) -> None:
+        if (model := self.chosen()) is not None and self.template_button.isEnabled():
+            self.template_wanted.emit(model)
 
     def _ask_newer(self) -> None:
         if (model := self.chosen()) is not None and self.newer_button.isEnabled():
