@@ -95,6 +95,7 @@ def run_runner(options: argparse.Namespace) -> int:
     from desktop_llm.services.downloads import Downloads
     from desktop_llm.services.model_library import ModelLibrary
     from desktop_llm.services.network import Network
+    from desktop_llm.services.optimisation import Bench, Optimisation
     from desktop_llm.services.runner import Kind, Runner
     from desktop_llm.services.verification import Verification
     from desktop_llm.storage.jobs import open_jobs
@@ -105,12 +106,15 @@ def run_runner(options: argparse.Namespace) -> int:
     folders = resolve_folders(options.data_dir)
     folders.ensure()
     network = Network(folders)
+    library = ModelLibrary(Library(folders))
     jobs = open_jobs(folders.jobs_database)
     kinds: dict[str, Kind] = {
         JobKind.DOWNLOAD.value: Downloads(
             folders.models, network.connect, limit=network.limit, token_for=network.token_for
         ),
-        JobKind.CHECK.value: Verification(ModelLibrary(Library(folders))),
+        JobKind.CHECK.value: Verification(library),
+        JobKind.BENCH.value: Bench(library, folders.models),
+        JobKind.OPTIMISE.value: Optimisation(library, folders.models),
     }
     runner = Runner(jobs, runner_lock(folders), kinds)
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):

@@ -1,4 +1,4 @@
-"""`models list|search|show|pull|import|verify|remove`: what this computer has and may have."""
+"""`models list|search|show|pull|import|verify|remove|bench|optimise`."""
 
 import argparse
 import json
@@ -22,12 +22,20 @@ from desktop_llm.services.verification import CheckSpec
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.model_places import known_places
 from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.storage.speed_history import SpeedHistory
 from desktop_llm.words import _, counted
 from desktop_llm.words.amounts import size_words
 from desktop_llm.words.faults import word_fault
+from desktop_llm.words.measurement import (
+    measured_words,
+    outcome_words,
+    verdict_words,
+    when_words,
+)
 from desktop_llm.words.models import brief_words, facts_of, speed_words
 
 if TYPE_CHECKING:
+    from desktop_llm.core.measurement import Candidate
     from desktop_llm.services.discovery import Discovery
 
 
@@ -55,12 +63,20 @@ def register(parser: argparse.ArgumentParser) -> None:
     reading.add_argument("--offers", action="store_true", help="folders of other programs here")
     verify = actions.add_parser("verify", help="read a model whole and compare its hash")
     verify.set_defaults(run=run_verify)
+    bench = actions.add_parser("bench", help="measure how fast a model is here")
+    bench.set_defaults(run=run_bench)
+    bench.add_argument("--history", action="store_true", help="what was measured before")
+    faster = actions.add_parser("optimise", help="try formats that are faster here")
+    faster.set_defaults(run=run_optimise)
+    decision = faster.add_mutually_exclusive_group()
+    decision.add_argument("--adopt", metavar="FORMAT", help="take what was made before: Q8_0 …")
+    decision.add_argument("--discard", action="store_true", help="delete what was made before")
     remove = actions.add_parser("remove", help="delete a model, or stop using one that is linked")
     remove.set_defaults(run=run_remove)
     remove.add_argument("--yes", action="store_true", help="do not ask")
-    for each in (show, verify, remove):
+    for each in (show, verify, bench, faster, remove):
         each.add_argument("name", help="as listed, or a path")
-    for each in (listing, show, search, pull, reading, verify, remove):
+    for each in (listing, show, search, pull, reading, verify, bench, faster, remove):
         each.add_argument("--json", action="store_true")
 
 
@@ -214,6 +230,73 @@ def run_verify(options: argparse.Namespace) -> int:
         print(f"desktop-llm: {said}", file=sys.stderr)
     _print_files(job, options.json)
     return 0
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    model = _library(options).find(options.name)
+    history = SpeedHistory(resolve_folders(options.data_dir).models)
+    if not options.history:
+        with job_service(options) as service:
+            job = service.add(JobKind.BENCH, model.name, {"path": model.path})
+            follow(service, job.id, sys.stderr)
+    found = history.all(model.path)[: None if options.history else 1]
+    if options.json:
+        print(json.dumps([measured.to_values() for measured in found], ensure_ascii=False))
+        return 0
+    for measured in found:
+        about = f"{measured.program}, {measured.threads}"
+        print("\t".join((when_words(measured), measured_words(measured), about)))
+    return 0
+
+
+def run_optimise(options: argparse.Namespace) -> int:
+    from desktop_llm.services.optimisation import adopt, candidates, discard, is_there
+
+    library, folders = _library(options), resolve_folders(options.data_dir)
+    model = library.find(options.name)
+    with job_service(options) as service:
+        if options.adopt or options.discard:
+            jobs = [job for job in service.all() if job.kind == JobKind.OPTIMISE
+                    and job.spec.get("path") == model.path]  # fmt: skip
+        else:
+            job = service.add(JobKind.OPTIMISE, model.name, {"path": model.path})
+            jobs = [follow(service, job.id, sys.stderr)]
+    found = [one for job in jobs for one in candidates(job)]
+    waiting = [one for one in found if is_there(one)]
+    if options.discard:
+        for one in waiting:
+            discard(folders.models, one)
+        return 0
+    if options.adopt:
+        chosen = [one for one in waiting if one.after.quantization == options.adopt.upper()]
+        if not chosen:
+            names = ", ".join(one.after.quantization for one in waiting) or "-"
+            raise EnvironmentFault(
+                FaultCode.NO_SUCH_QUANTIZATION, path=model.name, name=options.adopt, names=names
+            )
+        path = adopt(library, folders.models, chosen[0])
+        print(json.dumps({"path": str(path)}, ensure_ascii=False) if options.json else path)
+        return 0
+    if options.json:
+        values = [_candidate_values(one) for one in found]
+        print(json.dumps(values, ensure_ascii=False))
+        return 0
+    for at, one in enumerate(found):
+        if not at:
+            print(f"{one.before.quantization}\t{measured_words(one.before)}")
+        print(f"{one.after.quantization}\t{measured_words(one.after)}\t{verdict_words(one)}")
+    print(outcome_words(found))
+    if waiting:
+        said = _("Take one with --adopt FORMAT, or delete them with --discard.")
+        print(f"desktop-llm: {said}", file=sys.stderr)
+    return 0
+
+
+def _candidate_values(one: "Candidate") -> dict[str, Any]:
+    return {
+        "before": one.before.to_values(), "after": one.after.to_values(), "reads": one.reads,
+        "writes": one.writes, "costs": one.costs, "passes": one.passes,
+    }  # fmt: skip
 
 
 def run_remove(options: argparse.Namespace) -> int:

@@ -60,6 +60,22 @@ class PreviewTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureModel:
+    """How fast the loaded model reads and writes here, and its perplexity on that text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantize:
+    """Write a model's file in another format. It can only be ended with the worker."""
+
+    source: str
+    target: str
+    form: str  # as `core.measurement.FORMATS` names it
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetState:
     """A conversation is gone, and its KV state goes with it, also from the disk."""
 
@@ -85,6 +101,8 @@ Request = (
     | CountTokens
     | RenderPrompt
     | PreviewTemplate
+    | MeasureModel
+    | Quantize
     | ForgetState
     | GetStatus
     | Cancel
@@ -163,6 +181,25 @@ class RenderedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureProgress:
+    fraction: float  # 0 … 1
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    prompt_rate: float  # tokens a second that it reads
+    decode_rate: float  # tokens a second that it writes
+    perplexity: float
+    tokens: int  # that the perplexity was taken over
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     model: LoadedModel | None
     resident_bytes: int
@@ -193,6 +230,9 @@ Event = (
     | Finished
     | TokenCount
     | RenderedPrompt
+    | MeasureProgress
+    | Measured
+    | Quantized
     | StateForgotten
     | Status
     | Failed
@@ -206,6 +246,8 @@ TERMINAL = (
     Finished,
     TokenCount,
     RenderedPrompt,
+    Measured,
+    Quantized,
     StateForgotten,
     Status,
     Failed,

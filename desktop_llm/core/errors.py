@@ -104,6 +104,8 @@ class FaultCode(StrEnum):
     DOWNLOAD_DIFFERS = "download-differs"
     NO_ROOM = "no-room"
     OFFLINE = "offline"
+    QUANTIZE_FAILED = "quantize-failed"
+    MEASURING_STOPPED = "measuring-stopped"
     KEYRING_FAILED = "keyring-failed"
     EXPORT_FAILED = "export-failed"
     INPUT_EMPTY = "input-empty"

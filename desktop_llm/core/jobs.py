@@ -15,6 +15,8 @@ from desktop_llm.core.errors import DesktopLlmError
 class JobKind(StrEnum):
     DOWNLOAD = "download"
     CHECK = "check"  # of a model's files
+    BENCH = "bench"  # how fast a model is here
+    OPTIMISE = "optimise"  # other formats of it, measured
 
 
 class JobState(StrEnum):
@@ -46,6 +48,8 @@ class JobPhase(StrEnum):
     WAITING = "waiting"  # before it tries again
     CHECKING = "checking"  # what is here already, or all of it
     PLACING = "placing"
+    MEASURING = "measuring"
+    CONVERTING = "converting"  # into another format
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class ModelSource(StrEnum):
     DOWNLOADED = "downloaded"
     FOLDER = "folder"  # put into the models folder by a person
     LINKED = "linked"  # used where it lies
+    MADE = "made"  # of another one, on this computer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,12 @@ from desktop_llm.core.engine import (
     GetStatus,
     Hello,
     LoadModel,
+    Measured,
+    MeasureModel,
     ModelReady,
     PreviewTemplate,
+    Quantize,
+    Quantized,
     RenderedPrompt,
     RenderPrompt,
     Request,
@@ -151,6 +155,12 @@ class EngineClient:
         self, source: str, messages: tuple[Message, ...]
     ) -> Task[Event, RenderedPrompt]:
         return self._enqueue(PreviewTemplate(source, messages), Priority.CHAT)
+
+    def measure(self, text: str) -> Task[Event, Measured]:
+        return self._enqueue(MeasureModel(text), Priority.CHAT)
+
+    def quantize(self, source: Path, target: Path, form: str) -> Task[Event, Quantized]:
+        return self._enqueue(Quantize(str(source), str(target), form), Priority.CHAT)
 
     def status(self) -> Task[Event, Status]:
         return self._enqueue(GetStatus(), Priority.CHAT)

@@ -222,7 +222,7 @@ def _sourced(model: InstalledModel, source: Mapping[str, Any], name: str) -> Ins
     languages = source.get("languages")
     return replace(
         model,
-        source=ModelSource.DOWNLOADED,
+        source=ModelSource.MADE if source.get("made") else ModelSource.DOWNLOADED,
         repo=str(source.get("repo", "")),
         revision=str(source.get("revision", "")),
         sha256=digest if isinstance(digest, str) else "",

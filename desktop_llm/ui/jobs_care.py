@@ -143,8 +143,11 @@ class JobsCare(QObject):
             if was is job.state or was in ENDED:
                 continue
             if job.state is JobState.DONE:
-                checked = job.kind == JobKind.CHECK
-                words = _("“{title}” is sound.") if checked else _("“{title}” is here.")
+                words = {
+                    JobKind.CHECK.value: _("“{title}” is sound."),
+                    JobKind.BENCH.value: _("“{title}” is measured."),
+                    JobKind.OPTIMISE.value: _("“{title}” was tried in other formats."),
+                }.get(job.kind, _("“{title}” is here."))
                 self._say(words.format(title=job.title))
                 self.done.emit(job)
             elif job.fault is not None and job.state in (JobState.FAILED, JobState.PAUSED):

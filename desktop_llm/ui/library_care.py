@@ -17,6 +17,7 @@ from desktop_llm.core.settings import Settings
 from desktop_llm.storage.library import Removal
 from desktop_llm.storage.model_places import Place
 from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.optimise_care import OptimiseCare
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, counted
 from desktop_llm.words.amounts import size_words
@@ -62,6 +63,12 @@ class LibraryCare(QObject):
         page.newer_wanted.connect(self._ask_newer)
         page.loading_wanted.connect(self._set_loading)
         page.template_wanted.connect(self._show_template)
+        self._optimise = OptimiseCare(
+            self._workspace, self._bridge, self._services, page.show_fault
+        )
+        self._optimise.job_begun.connect(self.job_begun)
+        self._optimise.changed.connect(self._after_change)
+        page.speed_wanted.connect(self._optimise.open)
         page.removal_wanted.connect(self._ask_removal)
         page.remove_confirmed.connect(self._remove)
         page.file_wanted.connect(self.choose_file)

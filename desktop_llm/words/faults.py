@@ -352,6 +352,14 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The offline switch is on: no connection to {host} was made."),
         _("Turn it off in the settings, then go on."),
     ),
+    FaultCode.QUANTIZE_FAILED: lambda: (
+        _("“{path}” cannot be brought into another format ({detail})."),
+        _("Look for the format you want on the Hub; this one stays as it is."),
+    ),
+    FaultCode.MEASURING_STOPPED: lambda: (
+        _("“{path}” could not be measured to the end."),
+        _("Try again when the computer is less busy."),
+    ),
     FaultCode.KEYRING_FAILED: lambda: (
         _("The keyring of this computer cannot be used ({reason})."),
         _("Unlock it and try again, or use the token for this session only."),

@@ -16,7 +16,12 @@ from desktop_llm.words.faults import word_fault
 
 
 def kind_words(kind: str) -> str:
-    words = {JobKind.DOWNLOAD.value: _("Download"), JobKind.CHECK.value: _("Check")}
+    words = {
+        JobKind.DOWNLOAD.value: _("Download"),
+        JobKind.CHECK.value: _("Check"),
+        JobKind.BENCH.value: _("Measure"),
+        JobKind.OPTIMISE.value: _("Make faster"),
+    }
     return words.get(kind, kind)
 
 
@@ -32,6 +37,8 @@ def state_words(job: Job) -> str:
             JobPhase.WAITING: _("waits to try again"),
             JobPhase.CHECKING: _("being checked"),
             JobPhase.PLACING: _("being put in place"),
+            JobPhase.MEASURING: _("being measured"),
+            JobPhase.CONVERTING: _("another format is made"),
         }[job.progress.phase]
     return {
         JobState.QUEUED: _("waits its turn"),
@@ -45,6 +52,9 @@ def state_words(job: Job) -> str:
 def progress_words(job: Job) -> str:
     """How much of it, how fast, how long still; empty where nothing is known."""
     now = job.progress
+    if job.kind in (JobKind.BENCH, JobKind.OPTIMISE):
+        done = now.fraction is None or job.state is JobState.DONE
+        return "" if done else f"{100 * (now.fraction or 0):.0f} %"
     parts = []
     if now.total and job.state is not JobState.DONE:
         sizes = _("{done} of {total}")

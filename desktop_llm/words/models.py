@@ -32,6 +32,7 @@ def source_words(model: InstalledModel) -> str:
         ModelSource.DOWNLOADED: _("downloaded"),
         ModelSource.FOLDER: _("in the models folder"),
         ModelSource.LINKED: _("used where it lies"),
+        ModelSource.MADE: _("made here from another"),
     }[model.source]
 
 

@@ -81,7 +81,7 @@ class LlamaModel:
         header, MODEL_NOT_LOADABLE, MODEL_TOO_LARGE.
         """
         self.path = path
-        self._file = _check(path)
+        self._file = check_model_file(path)
         self._mapped = options.use_mmap
         self._own_template = options.template
         self.batch_size = options.batch_size
@@ -335,7 +335,7 @@ class NativeLog:
 native_log = NativeLog()
 
 
-def _check(path: Path) -> tuple[int, int, int, int]:
+def check_model_file(path: Path) -> tuple[int, int, int, int]:
     """Read the header ourselves before native code does. Returns the file's identity.
 
     Raises EnvironmentFault.

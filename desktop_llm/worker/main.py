@@ -27,8 +27,12 @@ from desktop_llm.core.engine import (
     Hello,
     LoadModel,
     LoadProgress,
+    MeasureModel,
+    MeasureProgress,
     ModelReady,
     PreviewTemplate,
+    Quantize,
+    Quantized,
     RenderPrompt,
     Request,
     StateForgotten,
@@ -41,6 +45,7 @@ from desktop_llm.core.log_records import WordlessFormatter, log_uncaught
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, MalformedFrameError, decode, encode
 from desktop_llm.protocol.frames import BrokenFrameError, read_frame, write_frame
 from desktop_llm.worker import hardening
+from desktop_llm.worker.cores import usable_cores
 from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.llama import (
     AbortFlag,
@@ -49,6 +54,7 @@ from desktop_llm.worker.llama import (
     runtime_system,
     runtime_version,
 )
+from desktop_llm.worker.measuring import quantize
 from desktop_llm.worker.session import Session
 from desktop_llm.worker.template import preview
 
@@ -176,6 +182,9 @@ class Worker:
             return self._status()
         if isinstance(request, PreviewTemplate):
             return preview(request.source, request.messages)
+        if isinstance(request, Quantize):
+            source, target = Path(request.source), Path(request.target)
+            return Quantized(quantize(source, target, request.form, usable_cores()))
         session = self._session
         if session is not None and not session.sound:
             logger.warning("the model file has changed on disk; it is unloaded")
@@ -193,6 +202,10 @@ class Worker:
             if isinstance(request, ForgetState):
                 session.forget_state(request.conversation)
                 return StateForgotten()
+            if isinstance(request, MeasureModel):
+                return session.measure(
+                    request.text, lambda part: self._send(number, MeasureProgress(part))
+                )
             if isinstance(request, RenderPrompt):
                 return session.render(request.messages)
             assert isinstance(request, CountTokens)

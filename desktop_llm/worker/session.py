@@ -13,6 +13,7 @@ import llama_cpp.llama_cpp as llama
 from desktop_llm.core.engine import (
     Event,
     Finished,
+    Measured,
     PromptPiece,
     PromptProgress,
     RenderedPrompt,
@@ -40,6 +41,7 @@ from desktop_llm.worker.llama import (
     AbortFlag,
     LlamaModel,
 )
+from desktop_llm.worker.measuring import measure
 from desktop_llm.worker.sampling import Sampler
 from desktop_llm.worker.scoring import Scorer
 from desktop_llm.worker.stops import StopScanner
@@ -219,6 +221,16 @@ class Session:
     def render(self, messages: tuple[Message, ...]) -> RenderedPrompt:
         pieces, fault = self._pieces(messages)
         return RenderedPrompt(tuple(pieces), len(self._tokens_of(pieces)), fault)
+
+    def measure(self, text: str, progress: Callable[[float], object]) -> Measured:
+        """What lies in the context is lost."""
+        if self._conversation:
+            self._states.put(self._conversation, self._cached)
+            self._conversation = ""
+        try:
+            return measure(self._model, text, self._fixed_threads or usable_cores(), progress)
+        finally:
+            self._forget()
 
     # --- generation ----------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class ModelsPage(QFrame):
     check_wanted = Signal(object)
     loading_wanted = Signal(object)  # how it is loaded is to be set
     template_wanted = Signal(object)  # its chat template is to be shown
+    speed_wanted = Signal(object)  # it is to be measured, and made faster
     newer_wanted = Signal(object)  # whether the Hub has one
     file_wanted = Signal()
     folder_wanted = Signal()
@@ -122,6 +123,7 @@ class ModelsPage(QFrame):
             (self.newer_button, self._ask_newer, ()),
             (self.load_button, self._set_loading, ()),
             (self.template_button, self._show_template, ()),
+            (self.speed_button, self._make_faster, ()),
             (self.remove_button, self._remove, (keys.Key_Delete,)),
         ):
             action = QAction(button.icon(), button.text(), self.list)
@@ -155,6 +157,9 @@ class ModelsPage(QFrame):
         self.template_button = QPushButton(icon("code"), _("Template …"), inside)
         self.template_button.setToolTip(_("How conversations are put before it; another in place"))
         self.template_button.clicked.connect(self._show_template)
+        self.speed_button = QPushButton(icon("lightning"), _("Make faster …"), inside)
+        self.speed_button.setToolTip(_("Measure it, and try formats that suit this computer"))
+        self.speed_button.clicked.connect(self._make_faster)
         self.remove_button = QPushButton(icon("trash"), _("Delete"), inside)
         self.remove_button.clicked.connect(self._remove)
         self.trouble = plain_label(parent=inside)
@@ -165,7 +170,7 @@ class ModelsPage(QFrame):
             (self.use_button, self.show_button),
             (self.check_button, self.newer_button),
             (self.load_button, self.template_button),
-            (self.remove_button,),
+            (self.speed_button, self.remove_button),
         )
         column.addWidget(self.name)
         for pair in pairs:
@@ -270,6 +275,7 @@ class ModelsPage(QFrame):
         self.use_button.setEnabled(writes)
         self.load_button.setEnabled(writes)
         self.template_button.setEnabled(writes)
+        self.speed_button.setEnabled(writes)
         self.show_button.setEnabled(model is not None)
         self.check_button.setEnabled(usable)
         from_hub = model is not None and "/" in model.repo and bool(model.sha256)
@@ -306,6 +312,10 @@ class ModelsPage(QFrame):
     def _show_template(self) -> None:
         if (model := self.chosen()) is not None and self.template_button.isEnabled():
             self.template_wanted.emit(model)
+
+    def _make_faster(self) -> None:
+        if (model := self.chosen()) is not None and self.speed_button.isEnabled():
+            self.speed_wanted.emit(model)
 
     def _ask_newer(self) -> None:
         if (model := self.chosen()) is not None and self.newer_button.isEnabled():
