@@ -46,6 +46,7 @@ def main() -> int:
         "opening": opening, "streaming": streaming, "list": long_list,
         "search": search, "returning": returning, "confidence": confidence, "kills": kills,
         "headers": headers, "transfer": transfer, "fit": fit,
+        "optimise": optimise,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -299,6 +300,24 @@ def fit(_options: argparse.Namespace) -> list[Row]:
     worst = Series("%", [max(off, key=abs)])
     name = "memory estimated, against what is taken: furthest off of 12"
     return [Row(name, worst, bound="<= 10 %", met=abs(worst.median) <= 10)]
+
+
+def optimise(options: argparse.Namespace) -> list[Row]:
+    """The starter model in faster formats: how much faster it reads, what that costs."""
+    reads, costs, rows = {}, {}, []
+    for _ in range(options.rounds):
+        for one in child("optimise.py"):
+            reads.setdefault(one["form"], Series("")).values.append(one["reads"])
+            costs.setdefault(one["form"], Series("%")).values.append(one["costs"])
+    for form, series in reads.items():
+        exact = form == "Q8_0"
+        rows += [
+            Row(f"starter as {form}: reads times as fast", series,
+                bound=">= 1.5" if exact else "", met=series.median >= 1.5 if exact else None),
+            Row(f"starter as {form}: perplexity", costs[form],
+                bound="<= 2 %" if exact else "", met=costs[form].median <= 2 if exact else None),
+        ]  # fmt: skip
+    return rows
 
 
 def transfer(options: argparse.Namespace) -> list[Row]:

@@ -5,14 +5,17 @@ import json
 import os
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desktop_llm.cli.following import job_service
-from desktop_llm.core.jobs import Job, JobEvent, JobKind
+from desktop_llm.core.jobs import Job, JobEvent, JobKind, JobState
 from desktop_llm.services.jobs import runner_lock
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.jobs import event_words, kind_words, progress_words, state_words
+
+if TYPE_CHECKING:
+    from desktop_llm.storage.jobs import Jobs
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -108,15 +111,16 @@ def run_runner(options: argparse.Namespace) -> int:
     network = Network(folders)
     library = ModelLibrary(Library(folders))
     jobs = open_jobs(folders.jobs_database)
+    downloads = Downloads(
+        folders.models, network.connect, limit=network.limit, token_for=network.token_for
+    )
     kinds: dict[str, Kind] = {
-        JobKind.DOWNLOAD.value: Downloads(
-            folders.models, network.connect, limit=network.limit, token_for=network.token_for
-        ),
+        JobKind.DOWNLOAD.value: downloads,
         JobKind.CHECK.value: Verification(library),
         JobKind.BENCH.value: Bench(library, folders.models),
         JobKind.OPTIMISE.value: Optimisation(library, folders.models),
     }
-    runner = Runner(jobs, runner_lock(folders), kinds)
+    runner = Runner(jobs, runner_lock(folders), kinds, lambda: downloads.tidy(_unended(jobs)))
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if (number := getattr(signal, name, None)) is not None:
             signal.signal(number, lambda *_: runner.end())
@@ -125,6 +129,12 @@ def run_runner(options: argparse.Namespace) -> int:
     finally:
         jobs.close()
     return 0
+
+
+def _unended(jobs: "Jobs") -> list[Job]:
+    """Downloads of which something may lie aside: those that can still go on."""
+    return [job for job in jobs.all()
+            if job.kind == JobKind.DOWNLOAD and job.state is not JobState.DONE]  # fmt: skip
 
 
 def _fields(job: Job) -> list[str]:

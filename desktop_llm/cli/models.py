@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from desktop_llm.cli.following import follow, job_service
+from desktop_llm.core.catalogue import ModelTask, fit_of, matching, recommended, weights_rate
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.hub import SORTS
 from desktop_llm.core.jobs import Job, JobKind
-from desktop_llm.core.models import InstalledModel
+from desktop_llm.core.models import InstalledModel, LoadOptions
+from desktop_llm.core.settings import Language
 from desktop_llm.services.model_library import ModelLibrary
 from desktop_llm.services.verification import CheckSpec
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.model_places import known_places
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.storage.speed_history import SpeedHistory
-from desktop_llm.words import _, counted
+from desktop_llm.words import _, counted, current_language
 from desktop_llm.words.amounts import size_words
+from desktop_llm.words.discover import brief, fit_words, reason_words
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.measurement import (
     measured_words,
@@ -49,6 +52,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     search = actions.add_parser("search", help="find models on the Hub")
     search.set_defaults(run=run_search)
     search.add_argument("words", nargs="*", help="of the name; OWNER/NAME: what it offers")
+    search.add_argument("--language", default="", help="as a code: en, zh …")
+    search.add_argument("--licence", default="", help="as the Hub names it: apache-2.0 …")
+    search.add_argument("--known", action="store_true", help="the catalogue, without any network")
     search.add_argument("--sort", choices=SORTS, default="downloads")
     search.add_argument("--limit", type=int, default=20)
     pull = actions.add_parser("pull", help="download a model from the Hub, or by its address")
@@ -133,10 +139,14 @@ def run_pull(options: argparse.Namespace) -> int:
 
 def run_search(options: argparse.Namespace) -> int:
     words = " ".join(options.words)
+    if options.known:
+        return _print_known(words, options)
     with _hub(options) as hub:
         if re.fullmatch(r"[^/\s]+/[^/\s]+", words):
             return _print_offers(hub, words, options.json)
-        found = hub.search(words, options.sort, max(1, min(options.limit, 200)))
+        tags = [options.language] if options.language else []
+        tags += [f"license:{options.licence}"] if options.licence else []
+        found = hub.search(words, options.sort, max(1, min(options.limit, 200)), tags)
     if options.json:
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
         return 0
@@ -148,13 +158,52 @@ def run_search(options: argparse.Namespace) -> int:
 
 
 def _print_offers(hub: "Discovery", repo: str, as_json: bool) -> int:
+    from desktop_llm.engine.memory import free_memory
+
     info, offered = hub.offers(repo)
+    memory, fault = hub.memory(info, offered, LoadOptions())
+    fits = {each.name: fit_of(memory(each), free_memory()) for each in offered}
     if as_json:
-        print(json.dumps([asdict(each) | {"size": each.size} for each in offered]))
+        rows = [asdict(each) | {"size": each.size, "memory": memory(each),
+                "fit": fits[each.name].value} for each in offered]  # fmt: skip
+        print(json.dumps(rows))
         return 0
     for each in offered:
         size = "" if each.size is None else size_words(each.size)
-        print("\t".join((f"{info.repo}:{each.name}", size, each.files[0].name)))
+        fields = (f"{info.repo}:{each.name}", size, each.files[0].name, fit_words(fits[each.name]))
+        print("\t".join(fields))
+    if fault is not None:
+        print(f"desktop-llm: {word_fault(fault)}", file=sys.stderr)
+    return 0
+
+
+def _print_known(words: str, options: argparse.Namespace) -> int:
+    """The catalogue; what is recommended for a task first, with the reason."""
+    import os
+
+    from desktop_llm.engine.memory import free_memory
+    from desktop_llm.services.catalogue import catalogue
+
+    free = free_memory()
+    installed = [model for model, _fault in _library(options).all()]
+    rate = weights_rate(installed, os.cpu_count() or 1)
+    language = options.language or ("zh" if current_language() is Language.CHINESE else "en")
+    known = [each for each in matching(catalogue(), words, None, options.language)
+             if options.licence in ("", each.licence)]  # fmt: skip
+    reasons = {}
+    for task in ModelTask:
+        if (found := recommended(known, free, language, task, rate)) is not None:
+            reasons[found.model.sha256] = reason_words(found)
+    known.sort(key=lambda each: (each.sha256 not in reasons, each.size))
+    fits = [fit_of(each.rough_memory, free, each.rate(rate)) for each in known]
+    if options.json:
+        rows = [asdict(each) | {"fit": fit.value, "reason": reasons.get(each.sha256, "")}
+                for each, fit in zip(known, fits, strict=True)]  # fmt: skip
+        print(json.dumps(rows, ensure_ascii=False))
+        return 0
+    for each, fit in zip(known, fits, strict=True):
+        about = reasons.get(each.sha256) or brief(each)
+        print("\t".join((f"{each.repo}", each.name, size_words(each.size), fit_words(fit), about)))
     return 0
 
 

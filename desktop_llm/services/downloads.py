@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import logging
 import shutil
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +22,9 @@ from desktop_llm.services.runner import JobRun, Lane
 from desktop_llm.storage.disk import disk_faults, sync, write_atomically
 from desktop_llm.storage.library import write_source
 
+logger = logging.getLogger(__name__)
+
+ORPHAN_SECONDS = 30 * 86400.0
 INCOMING = ".incoming"  # in the models folder: on the disk they go to, so that placing is a rename
 
 
@@ -71,6 +77,25 @@ class Downloads:
             return
         shutil.rmtree(self._aside(spec), ignore_errors=True)
         _marker(self._aside(spec)).unlink(missing_ok=True)
+
+    def tidy(self, jobs: Iterable[Job]) -> None:
+        """Delete what belongs to none of these jobs, as after the loss of a database, and has not
+        been touched for long: until then the same download would go on from it.
+        """
+        wanted: set[Path] = set()
+        for job in jobs:
+            with suppress(EnvironmentFault):
+                aside = self._aside(_spec(job))
+                wanted |= {aside, _marker(aside)}
+        incoming = self._models / INCOMING
+        with suppress(OSError):
+            for found in incoming.iterdir():
+                if found not in wanted and time.time() - found.stat().st_mtime > ORPHAN_SECONDS:
+                    logger.info("what no job knows is removed: %s", found.name)
+                    if found.is_dir() and not found.is_symlink():
+                        shutil.rmtree(found, ignore_errors=True)
+                    else:
+                        found.unlink(missing_ok=True)
 
     def _fetch(
         self, run: JobRun, spec: DownloadSpec, aside: Path, connections: Connections

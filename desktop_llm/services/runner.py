@@ -112,8 +112,16 @@ class Kind(Protocol):
 
 
 class Runner:
-    def __init__(self, jobs: Jobs, lock: FileLock, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        lock: FileLock,
+        kinds: Mapping[str, Kind],
+        tidy: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`tidy` is called once, when no other runner can be at work."""
         self._jobs = jobs
+        self._tidy = tidy
         self._lock = lock
         self._kinds = kinds
         self._wake = threading.Event()
@@ -129,6 +137,10 @@ class Runner:
         """Until nothing is left. False: another runner is at it."""
         if not self._acquire():
             return False
+        try:
+            self._tidy()
+        except Exception:
+            logger.exception("what was left could not be tidied up")
         while True:
             try:
                 self._serve()

@@ -14,7 +14,9 @@ import pytest
 from desktop_llm.core.downloads import DownloadSpec, RemoteFile
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.jobs import JobEventKind, JobKind, JobState
+from desktop_llm.services.downloads import Downloads
 from desktop_llm.services.jobs import JobService, runner_lock
+from desktop_llm.storage.jobs import open_jobs
 from desktop_llm.storage.paths import Folders
 from tests.fakes.gguf_files import gguf
 from tests.fakes.hub import Fault, Hub, HubFile, HubRepo
@@ -262,3 +264,24 @@ def test_no_jobs_no_database(folders):
         service.pause(1)
     service.close()
     assert not folders.jobs_database.exists()
+
+
+def test_what_no_job_knows_is_removed_after_a_month(folders):
+    incoming = folders.models / ".incoming"
+    old, fresh = incoming / "old", incoming / "fresh"
+    for place in (old, fresh):
+        place.mkdir(parents=True)
+        (place / "a.gguf.part").write_bytes(b"x")
+    marker = incoming / "old.placing"
+    marker.write_text("[]")
+    spec = {"folder": "f", "source": "s", "files": [{"url": "http://127.0.0.1:9/a", "name": "a"}]}
+    jobs = open_jobs(folders.jobs_database)
+    job = jobs.add(JobKind.DOWNLOAD.value, "a", spec)
+    mine = Downloads(folders.models)._aside(DownloadSpec.from_values(spec))
+    mine.mkdir()
+    long_ago = time.time() - 40 * 86400
+    for place in (old, marker, mine):
+        os.utime(place, (long_ago, long_ago))
+    Downloads(folders.models).tidy([job])
+    jobs.close()
+    assert sorted(each.name for each in incoming.iterdir()) == sorted(["fresh", mine.name])

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from desktop_llm.core.catalogue import Fit
+from desktop_llm.services.catalogue import catalogue
 from desktop_llm.services.jobs import runner_lock
 from desktop_llm.storage.paths import Folders
 from tests.fakes.gguf_files import entry, gguf, number
@@ -177,3 +179,45 @@ def test_a_gated_model_wants_a_token_and_takes_it(command, hub, folders):
     assert given.returncode == 0, given.stderr
     everything = b"".join(path.read_bytes() for path in folders.data.rglob("*") if path.is_file())
     assert hub.token.encode() not in everything
+
+
+def test_the_catalogue_needs_no_network(command):
+    done = command("search", "--known", "--json", HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) == len(catalogue())
+    assert [bool(row["reason"]) for row in rows[:3]] == [True, True, True]
+    assert {row["fit"] for row in rows} <= {fit.value for fit in Fit}
+    told = command("search", "--known", "qwen3", "8b")
+    assert told.stdout.count("\n") == 1
+    assert "Qwen/Qwen3-8B-GGUF" in told.stdout
+
+
+def test_what_a_repository_offers_is_told_with_its_fit(command, hub):
+    (row, *_others) = json.loads(
+        command("search", "owner/model-GGUF", "--json", HF_ENDPOINT=hub.url).stdout
+    )
+    assert row["memory"] > 0
+    assert row["fit"] in ("well", "tight", "too-large")
+
+
+def test_a_search_takes_filters(command, hub):
+    none = command("search", "--language", "xx", "--json", HF_ENDPOINT=hub.url)
+    assert json.loads(none.stdout) == []
+
+
+def test_offline_nothing_is_asked(command, hub, folders):
+    folders.settings_file.write_text("offline = true\n")
+    done = command("search", "model", HF_ENDPOINT=hub.url)
+    assert done.returncode == 1
+    assert "offline switch" in done.stderr
+    assert hub.asked == []
+    assert command("list").returncode == 0
+
+
+def test_a_newer_version_is_told(command, hub):
+    pulled = command("pull", "owner/model-GGUF", HF_ENDPOINT=hub.url)
+    assert pulled.returncode == 0, pulled.stderr
+    path = pulled.stdout.split("\t")[0].strip()
+    shown = json.loads(command("show", path, "--newer", "--json", HF_ENDPOINT=hub.url).stdout)
+    assert shown["newer"] is None
