@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,7 +251,64 @@ class Camera:
         workspace.toasts.clear()
         self._settle(16)
         self._save(program.window.grab(), "models")
+        self._take_dialogs(workspace, workspace.made(Page.MODELS))
+        workspace.show_page(Page.DISCOVER)
+        self._settle(40)
+        self._save(program.window.grab(), "discover")
+        self._take_connections(program)
         workspace.show_page(Page.CHAT)
+
+    def _take_dialogs(self, workspace: Any, models: Any) -> None:
+        """How a model is loaded, its template, other formats of it."""
+        from PySide6.QtWidgets import QDialog
+
+        def opened() -> Any:
+            self._wait(lambda: workspace.findChildren(QDialog))
+            return workspace.findChildren(QDialog)[-1]
+
+        def take(scene: str, dialog: Any) -> None:
+            self._settle(16)
+            self._save(dialog.grab(), scene)
+            dialog.reject()
+            self._wait(lambda: not workspace.findChildren(QDialog))
+
+        models.load_button.click()
+        take("loading", opened())
+        models.template_button.click()
+        dialog = opened()
+        self._wait(lambda: dialog.state.text())
+        take("template", dialog)
+        models.speed_button.click()
+        dialog = opened()
+        dialog.start_button.click()
+        self._wait(lambda: dialog._state is not None and dialog._state.candidates)
+        workspace.toasts.clear()
+        take("faster", dialog)
+
+    def _take_connections(self, program: Any) -> None:
+        from desktop_llm.core.network import Contact, Why
+        from desktop_llm.storage.ledger import Ledger
+        from desktop_llm.ui.workspace import Page
+
+        ledger, now = Ledger(program._folders.logs), time.time()
+        ledger.clear()
+        for ago, host, why, what, status, received in (
+            (500, "huggingface.co", Why.SEARCH, "qwen3", 200, 43_210),
+            (470, "huggingface.co", Why.FILES, "Qwen/Qwen3-4B-GGUF", 200, 9_321),
+            (465, "huggingface.co", Why.HEADER, "Qwen3-4B-Q4_K_M.gguf", 206, 6_291_456),
+            (300, "cas-bridge.xethub.hf.co", Why.DOWNLOAD, "Qwen3-4B-Q4_K_M.gguf", 206,
+             2_497_280_256),
+        ):  # fmt: skip
+            ledger.record(
+                Contact(
+                    host=host, why=why.value, what=what, status=status, received=received,
+                    time=now - ago,
+                )
+            )  # fmt: skip
+        program.workspace.show_page(Page.CONNECTIONS)
+        self._settle(40)
+        self._save(program.window.grab(), "connections")
+        ledger.clear()
 
     def _answer(self, page: Any, ask: Callable[[], object]) -> None:
         ended: list[object] = []
