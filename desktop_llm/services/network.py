@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.secrets import secrets
 from desktop_llm.storage.settings import peek
 
+LOOK_SECONDS = 0.5  # between two looks at the limit
 ENDPOINT_VARIABLE = "HF_ENDPOINT"  # as huggingface_hub has it
 
 
@@ -75,10 +77,16 @@ class Network:
 
 
 class _LimitOfSettings(RateLimit):
+    """As the settings have it now; they are looked at now and then, not with every piece."""
+
     def __init__(self, network: Network) -> None:
         super().__init__()
         self._network = network
+        self._looked = -LOOK_SECONDS
 
     def pause(self, size: int) -> float:
-        self.bytes_per_second = 1000 * self._network.settings.download_limit_kilobytes
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self.bytes_per_second = 1000 * self._network.settings.download_limit_kilobytes
         return super().pause(size)

@@ -1,11 +1,14 @@
 """Whether a connection may be made, what is kept of it, and whose token goes with it."""
 
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from desktop_llm.hub.connections import Connections
 from desktop_llm.hub.download import Download
 from desktop_llm.services.catalogue import hub_address
 from desktop_llm.services.discovery import Discovery
-from desktop_llm.services.network import Network
+from desktop_llm.services.network import LOOK_SECONDS, Network
 from desktop_llm.storage.ledger import LEDGER, Ledger
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.secrets import Secrets, system_keyring
@@ -162,6 +165,7 @@ def test_the_limit_is_read_while_a_download_runs(folders: Folders) -> None:
     network = Network(folders)
     assert network.limit.pause(1_000_000) == 0
     SettingsFile(folders.settings_file).change(download_limit_kilobytes=1000)
+    time.sleep(LOOK_SECONDS)
     assert network.limit.pause(1_000_000) == pytest.approx(1, abs=0.2)
 
 
@@ -381,3 +385,74 @@ def test_a_newer_version_is_one_with_other_bytes(folders: Folders, models_hub: H
     assert [file.sha256 for file in spec.files] == [known]
     assert discovery.newer(replace(model, repo="")) is None
     assert discovery.newer(replace(model, path="/x/other.gguf", sha256="0" * 64)) is None
+
+
+# --- proxies and certificates --------------------------------------------------------------------
+
+
+def test_the_proxy_of_the_settings_is_used(folders: Folders, hub: Hub, monkeypatch) -> None:
+    """The stand-in answers whatever host it is asked for, as a proxy is."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://models.example")
+    SettingsFile(folders.settings_file).change(proxy=hub.url)
+    found = Discovery(Network(folders)).search("", "downloads", 5)
+    assert [one.repo for one in found] == ["owner/model"]
+    entries = Network(folders).ledger.entries()
+    assert [entry.host for entry in entries] == ["models.example"]
+
+
+def test_a_proxy_that_is_none_is_said(folders: Folders, monkeypatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://models.example")
+    SettingsFile(folders.settings_file).change(proxy="http://127.0.0.1:9")
+    with pytest.raises(EnvironmentFault) as caught:
+        Discovery(Network(folders)).search("", "downloads", 5)
+    assert caught.value.code in (FaultCode.PROXY_FAILED, FaultCode.HUB_UNREACHABLE)
+
+
+@pytest.fixture
+def private_server(tmp_path: Path):
+    """A server whose certificate only its own authority vouches for: its port, and that."""
+    authority, key, certificate = (tmp_path / name for name in ("ca.pem", "key.pem", "server.pem"))
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    made = subprocess.run(
+        [*new, "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost",
+         "-addext", names],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if made.returncode != 0:
+        pytest.skip("openssl cannot make a certificate here")
+    authority.write_bytes(certificate.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # of those who do not trust it
+    threading.Thread(target=lambda: server.serve_forever(0.05), daemon=True).start()
+    yield server.server_address[1], authority
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_the_certificates_of_the_settings_are_believed(folders: Folders, private_server) -> None:
+    port, authority = private_server
+    url = f"https://127.0.0.1:{port}/"
+    with (
+        pytest.raises(EnvironmentFault) as caught,
+        Network(folders).connect().get(url, Purpose(Why.CARD)),
+    ):
+        pass
+    assert caught.value.code is FaultCode.CERTIFICATE_REFUSED
+    SettingsFile(folders.settings_file).change(certificates=str(authority))
+    with Network(folders).connect().get(url, Purpose(Why.CARD)) as reply:
+        assert b"".join(reply.pieces()) == b"ok"

@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QListView,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -36,6 +35,7 @@ from desktop_llm.ui.widgets.link_menu import show_link_menu
 from desktop_llm.ui.widgets.list_rows import TwoLineDelegate
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.safe_text import SafeText
+from desktop_llm.ui.widgets.scrolled import scrolled
 from desktop_llm.words import _
 from desktop_llm.words.discover import task_words
 from desktop_llm.words.faults import word_fault
@@ -233,14 +233,7 @@ class DiscoverPage(QFrame):
         column.addWidget(self.files)
         column.addWidget(self.facts)
         column.addStretch()
-        self._area = QScrollArea(self)
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(inside)
-        self._area.setAccessibleName(_("About this model"))
-        self._area.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
+        self._area = scrolled(inside, _("About this model"), self)
         return self._area
 
     def _set_up_lists(self) -> None:

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -27,6 +26,7 @@ from desktop_llm.ui.widgets.empty_state import EmptyState
 from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.progress_row import ProgressRow, RowAction, RowState
+from desktop_llm.ui.widgets.scrolled import scrolled
 from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.jobs import event_words, progress_words, state_words
@@ -91,14 +91,7 @@ class JobsPage(QFrame):
         centre.addStretch(1)
         centre.addWidget(inside, 1000)
         centre.addStretch(1)
-        self._area = QScrollArea(self)
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(holder)
-        self._area.viewport().setAutoFillBackground(False)
-        holder.setAutoFillBackground(False)
-        self._area.setAccessibleName(_("Jobs"))
+        self._area = scrolled(holder, _("Jobs"), self)
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._area)

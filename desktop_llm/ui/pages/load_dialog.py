@@ -7,9 +7,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QFrame,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +26,7 @@ from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.field import Field
 from desktop_llm.ui.widgets.inputs import Choice, Number
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.scrolled import scrolled
 from desktop_llm.words import _, counted
 from desktop_llm.words.discover import fit_sentence
 
@@ -69,14 +68,7 @@ class LoadDialog(QDialog):
         self._column.setSpacing(0)
         self._make_fields(model.settings)
         self._column.addStretch()
-        area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
-        area.setAccessibleName(self.windowTitle())
+        area = scrolled(inside, self.windowTitle(), self)
         self.sentence = plain_label(parent=self)
         self.sentence.setWordWrap(True)
         self.largest_button = QPushButton(icon("arrows-out-line-horizontal"), "", self)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QListView,
     QMenu,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -32,6 +31,7 @@ from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.inline_question import InlineQuestion
 from desktop_llm.ui.widgets.list_rows import TwoLineDelegate
 from desktop_llm.ui.widgets.plain_text import plain_caption, plain_label
+from desktop_llm.ui.widgets.scrolled import scrolled
 from desktop_llm.words import _
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.models import facts_of, file_facts
@@ -182,15 +182,8 @@ class ModelsPage(QFrame):
         column.addWidget(self.trouble)
         column.addWidget(self.facts)
         column.addStretch()
-        self._area = QScrollArea(self)
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(inside)
-        self._area.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
+        self._area = scrolled(inside, _("About this model"), self)
         self._area.setMinimumSize(260, LEAST)
-        self._area.setAccessibleName(_("About this model"))
         return self._area
 
     def _foot(self) -> QHBoxLayout:

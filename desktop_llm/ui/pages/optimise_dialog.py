@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -21,6 +20,7 @@ from desktop_llm.core.measurement import Candidate, Measurement
 from desktop_llm.core.models import InstalledModel
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.scrolled import scrolled
 from desktop_llm.words import _
 from desktop_llm.words.amounts import size_words
 from desktop_llm.words.faults import word_fault
@@ -79,14 +79,7 @@ class OptimiseDialog(QDialog):
         self._found = QVBoxLayout(inside)
         self._found.setContentsMargins(0, 0, 8, 0)
         self._found.setSpacing(8)
-        self._area = area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.viewport().setAutoFillBackground(False)
-        inside.setAutoFillBackground(False)
-        area.setAccessibleName(_("What was measured"))
+        self._area = area = scrolled(inside, _("What was measured"), self)
         self.start_button = QPushButton(icon("lightning"), _("Try other formats"), self)
         self.start_button.clicked.connect(self.start_wanted)
         self.measure_button = QPushButton(icon("gauge"), _("Measure only"), self)
