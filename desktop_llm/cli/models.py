@@ -30,6 +30,7 @@ from desktop_llm.words.amounts import size_words
 from desktop_llm.words.discover import brief, fit_words, reason_words
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.measurement import (
+    left_out_words,
     measured_words,
     outcome_words,
     verdict_words,
@@ -299,7 +300,7 @@ def run_bench(options: argparse.Namespace) -> int:
 
 
 def run_optimise(options: argparse.Namespace) -> int:
-    from desktop_llm.services.optimisation import adopt, candidates, discard, is_there
+    from desktop_llm.services.optimisation import adopt, candidates, discard, is_there, left_out
 
     library, folders = _library(options), resolve_folders(options.data_dir)
     model = library.find(options.name)
@@ -335,6 +336,9 @@ def run_optimise(options: argparse.Namespace) -> int:
             print(f"{one.before.quantization}\t{measured_words(one.before)}")
         print(f"{one.after.quantization}\t{measured_words(one.after)}\t{verdict_words(one)}")
     print(outcome_words(found))
+    for said in (left_out_words(left_out(job)) for job in jobs):
+        if said:
+            print(said)
     if waiting:
         said = _("Take one with --adopt FORMAT, or delete them with --discard.")
         print(f"desktop-llm: {said}", file=sys.stderr)

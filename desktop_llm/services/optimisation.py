@@ -18,6 +18,8 @@ from desktop_llm.core.engine import Measured, MeasureProgress
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.jobs import Job, JobPhase, JobProgress
 from desktop_llm.core.measurement import BITS, FORMATS, Candidate, Measurement
+from desktop_llm.core.memory import estimate
+from desktop_llm.core.model_facts import ModelKind
 from desktop_llm.core.models import InstalledModel, LoadOptions
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.engine.memory import free_memory
@@ -60,6 +62,10 @@ class _Measuring:
     def run(self, run: JobRun) -> Mapping[str, Any]:
         """Raises EnvironmentFault."""
         model = self._library.find(str(run.job.spec.get("path", "")))
+        if model.kind is not ModelKind.CHAT:
+            raise EnvironmentFault(
+                FaultCode.MODEL_OTHER_KIND, path=model.path, detail=model.kind.value
+            )
         engine = self._make_engine()
         run.on_stop(engine.close)
         try:
@@ -86,6 +92,7 @@ class _Measuring:
     ) -> Measurement:  # fmt: skip
         header = self._library.header(str(path))
         options = LoadOptions(context_length=min(CONTEXT, header.context_length or CONTEXT))
+        self._check_memory(path, estimate(header, options), engine)
         engine.load(path, options).result()
         task = engine.measure(measured_text())
         for event in task.wait_events():
@@ -101,6 +108,14 @@ class _Measuring:
         )  # fmt: skip
         self._history.record(measured)
         return measured
+
+    def _check_memory(self, path: Path, needed: int, engine: EngineClient) -> None:
+        free = free_memory(engine.worker_pid, loading=str(path))
+        if needed > free:
+            raise EnvironmentFault(
+                FaultCode.MODEL_TOO_LARGE, path=str(path), context=CONTEXT, needed_bytes=needed,
+                free_bytes=free, fits=0,
+            )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -139,10 +154,17 @@ class Optimisation(_Measuring):
         shutil.rmtree(aside, ignore_errors=True)  # of a run before this one
         with disk_faults(self._models):
             aside.mkdir(parents=True, mode=0o700)
-        found = []
+        found: list[dict[str, Any]] = []
+        left_out: list[str] = []  # too large for the memory
         for at, form in enumerate(forms):
             target = aside / f"{_stem(model)}-{form}.gguf"
-            self._check_room(model, form)
+            try:
+                self._check_room(model, form, engine)
+            except EnvironmentFault as fault:
+                if fault.code is not FaultCode.MODEL_TOO_LARGE:
+                    raise
+                left_out.append(form)
+                continue
             step = _Step(1 + 2 * at, steps)
             step.report(run, 0.0, JobPhase.CONVERTING)
             engine.unload().result()
@@ -154,9 +176,9 @@ class Optimisation(_Measuring):
                 engine.unload().result()
                 target.unlink(missing_ok=True)
             found.append(after.to_values())
-        return {"before": before.to_values(), "after": found}
+        return {"before": before.to_values(), "after": found, "left_out": left_out}
 
-    def _check_room(self, model: InstalledModel, form: str) -> None:
+    def _check_room(self, model: InstalledModel, form: str, engine: EngineClient) -> None:
         """For the file, and for the model in memory beside what else runs."""
         size = round(model.parameters * BITS[form] / 8) or model.size_bytes
         free = free_bytes(self._models)
@@ -165,12 +187,7 @@ class Optimisation(_Measuring):
                 FaultCode.NO_ROOM, path=str(self._models), needed_bytes=size + SPARE,
                 free_bytes=free,
             )  # fmt: skip
-        memory = free_memory()
-        if size > memory:
-            raise EnvironmentFault(
-                FaultCode.MODEL_TOO_LARGE, path=model.path, context=CONTEXT, needed_bytes=size,
-                free_bytes=memory, fits=0,
-            )  # fmt: skip
+        self._check_memory(Path(model.path), size, engine)
 
 
 # --- deciding ------------------------------------------------------------------------------------
@@ -186,6 +203,12 @@ def candidates(job: Job) -> list[Candidate]:
         ]
     except (KeyError, ValueError, TypeError):
         return []
+
+
+def left_out(job: Job) -> list[str]:
+    """Formats that were not tried: they would not fit into the memory."""
+    found = job.result.get("left_out", [])
+    return [str(form) for form in found] if isinstance(found, list) else []
 
 
 def is_there(candidate: Candidate) -> bool:

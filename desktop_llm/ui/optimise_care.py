@@ -55,7 +55,7 @@ class OptimiseCare(QObject):
             return
 
         def look() -> "Optimised":
-            from desktop_llm.services.optimisation import candidates, is_there
+            from desktop_llm.services.optimisation import candidates, is_there, left_out
             from desktop_llm.storage.speed_history import SpeedHistory
             from desktop_llm.ui.pages.optimise_dialog import Optimised
 
@@ -63,11 +63,13 @@ class OptimiseCare(QObject):
             own = [job for job in jobs if job.spec.get("path") == model.path
                    and job.kind in (JobKind.OPTIMISE, JobKind.BENCH)]  # fmt: skip
             own.sort(key=lambda job: (job.state in ENDED, -job.id))
-            found = [candidates(job) for job in own if job.kind == JobKind.OPTIMISE]
-            newest = next((each for each in found if each), [])
+            found = [(candidates(job), left_out(job)) for job in own
+                     if job.kind == JobKind.OPTIMISE]  # fmt: skip
+            newest, missed = next((each for each in found if each[0]), ([], []))
             return Optimised(
                 job=own[0] if own else None,
                 candidates=newest,
+                left_out=missed,
                 waiting=[one for one in newest if is_there(one)],
                 history=SpeedHistory(services.folders.models).all(model.path),
             )

@@ -40,6 +40,11 @@ def verdict_words(candidate: Candidate) -> str:
     return words.format(times=f"{candidate.reads:.1f}", cost=f"{100 * candidate.costs:+.1f}")
 
 
+def left_out_words(forms: Sequence[str]) -> str:
+    words = _("{forms} was not tried: it would not fit into the memory now.")
+    return words.format(forms=", ".join(forms)) if forms else ""
+
+
 def outcome_words(found: Sequence[Candidate]) -> str:
     """Of all together."""
     good = [each for each in found if each.passes]

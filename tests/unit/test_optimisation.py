@@ -16,12 +16,18 @@ from desktop_llm.services.optimisation import (
     candidates,
     discard,
     is_there,
+    left_out,
     measured_text,
 )
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.speed_history import HISTORY, SpeedHistory
-from desktop_llm.words.measurement import measured_words, outcome_words, verdict_words
+from desktop_llm.words.measurement import (
+    left_out_words,
+    measured_words,
+    outcome_words,
+    verdict_words,
+)
 from tests.fakes.gguf_files import gguf
 
 
@@ -137,3 +143,10 @@ def test_what_is_deleted_is_gone_and_nothing_else(folders, made, tmp_path) -> No
 def test_values_survive_being_written_down() -> None:
     one = measured()
     assert Measurement.from_values(json.loads(json.dumps(one.to_values()))) == one
+
+
+def test_what_was_not_tried_is_said() -> None:
+    job = Job(id=1, kind="optimise", title="m", spec={}, state=JobState.DONE,
+              result={"left_out": ["Q8_0"]})  # fmt: skip
+    assert "Q8_0 was not tried" in left_out_words(left_out(job))
+    assert left_out_words(left_out(replace(job, result={"left_out": 5}))) == ""

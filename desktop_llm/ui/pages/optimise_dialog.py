@@ -26,6 +26,7 @@ from desktop_llm.words.amounts import size_words
 from desktop_llm.words.faults import word_fault
 from desktop_llm.words.jobs import progress_words, state_words
 from desktop_llm.words.measurement import (
+    left_out_words,
     measured_words,
     outcome_words,
     verdict_words,
@@ -46,6 +47,7 @@ class Optimised:
     job: Job | None = None
     candidates: Sequence[Candidate] = ()
     waiting: Sequence[Candidate] = ()
+    left_out: Sequence[str] = ()  # formats that were not tried
     history: Sequence[Measurement] = field(default_factory=tuple)
 
 
@@ -139,6 +141,8 @@ class OptimiseDialog(QDialog):
                 widget.deleteLater()
         if state.candidates:
             self._add(outcome_words(state.candidates), "strong")
+            if state.left_out:
+                self._add(left_out_words(state.left_out), "muted")
             self._add_card(state.candidates[0].before, _("as it is"), ())
             for one in state.candidates:
                 offered = (one,) if one in state.waiting else ()
