@@ -4,6 +4,7 @@ Nothing else in the window starts a thread or touches a widget from one.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -56,6 +57,20 @@ class Bridge(QObject):
         if not self._closed:
             self._work = {future for future in self._work if not future.done()}
             self._work.add(self._pool.submit(self._job, work, on_success, on_failure))
+
+    def detached(
+        self,
+        work: Callable[[], T],
+        on_success: Callable[[T], object] = lambda _: None,
+        on_failure: Callable[[DesktopLlmError], object] | None = None,
+    ) -> None:
+        """The same for what waits for others (a server, a person at a keyring): it takes no place
+        in the pool, and nobody waits for it when the window closes.
+        """
+        if not self._closed:
+            arguments = (work, on_success, on_failure)
+            name = "window-detached"
+            threading.Thread(target=self._job, args=arguments, name=name, daemon=True).start()
 
     def write(
         self,

@@ -356,7 +356,7 @@ class DiscoverCare(QObject):
             page.show_busy("")
             self._fail(fault, again)
 
-        self._bridge.run(ask, came, failed)
+        self._bridge.detached(ask, came, failed)
 
     def _fail(self, fault: DesktopLlmError, again: Callable[[], object] | None = None) -> None:
         page = self._page

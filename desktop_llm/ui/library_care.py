@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog
 from shiboken6 import isValid
 
 from desktop_llm.core.downloads import DownloadSpec
+from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.jobs import JobKind
 from desktop_llm.core.models import InstalledModel, ModelSettings
 from desktop_llm.core.settings import Settings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from desktop_llm.services.templates import Templates
     from desktop_llm.ui.pages.load_dialog import Machine
     from desktop_llm.ui.pages.models import ModelsPage
+    from desktop_llm.ui.pages.template_dialog import TemplateDialog
 
 
 class LibraryCare(QObject):
@@ -198,7 +200,8 @@ class LibraryCare(QObject):
             from desktop_llm.ui.pages.load_dialog import Machine
 
             engine = services.engine
-            engine.status().result()  # there is a worker to say what it has
+            if engine.hello is None:
+                engine.status().result()  # then there is a worker to say what it has
             hello = engine.hello
             machine = Machine(
                 threads=psutil.cpu_count() or 1,
@@ -239,20 +242,13 @@ class LibraryCare(QObject):
 
             templates, own = found
             dialog = TemplateDialog(model, own, self._workspace)
-
-            def preview(source: str) -> None:
-                def came(shown: "RenderedPrompt") -> None:
-                    if isValid(dialog):
-                        dialog.show_preview(source, shown)
-
-                self._bridge.run(lambda: templates.render(source), came, page.show_fault)
-
-            def keep(source: str) -> None:
-                settings = replace(model.settings, template=source or None)
-                self._keep_loading(model, settings)
-
-            dialog.preview_wanted.connect(preview)
-            dialog.kept.connect(keep)
+            previews = _Previews(dialog, self._bridge, templates, page.show_fault)
+            dialog.preview_wanted.connect(lambda source: previews.want(source))  # keeps them
+            dialog.kept.connect(
+                lambda source: self._keep_loading(
+                    model, replace(model.settings, template=source or None)
+                )
+            )
             dialog.open()
 
         self._bridge.run(look, show, page.show_fault)
@@ -308,7 +304,7 @@ class LibraryCare(QObject):
             said = words.format(name=model.name, size=size_words(spec.size))
             self._workspace.toasts.show(said, _("Download"), lambda: self._fetch(spec))
 
-        self._bridge.run(ask, told, page.show_fault)
+        self._bridge.detached(ask, told, page.show_fault)
 
     def _fetch(self, spec: DownloadSpec) -> None:
         services, page = self._services(), self._page
@@ -360,3 +356,46 @@ class LibraryCare(QObject):
     def _after_change(self) -> None:
         self.refresh()
         self.changed.emit()
+
+
+class _Previews:
+    """Of what is written in the dialog: one is rendered at a time (the engine may be at a reply),
+    and of those that come meanwhile only the newest waits.
+    """
+
+    def __init__(
+        self,
+        dialog: "TemplateDialog",
+        bridge: Bridge,
+        templates: "Templates",
+        fail: Callable[[DesktopLlmError], object],
+    ) -> None:
+        self._dialog = dialog
+        self._bridge = bridge
+        self._templates = templates
+        self._fail = fail
+        self._busy = False
+        self._next: str | None = None
+
+    def want(self, source: str) -> None:
+        self._next = source
+        if not self._busy:
+            self._begin()
+
+    def _begin(self) -> None:
+        source, self._next = self._next, None
+        if source is None or not isValid(self._dialog):
+            return
+        self._busy = True
+
+        def came(shown: "RenderedPrompt") -> None:
+            self._busy = False
+            if isValid(self._dialog):
+                self._dialog.show_preview(source, shown)
+            self._begin()
+
+        def failed(fault: DesktopLlmError) -> None:
+            self._busy = False
+            self._fail(fault)
+
+        self._bridge.run(lambda: self._templates.render(source), came, failed)

@@ -132,7 +132,7 @@ class NetworkCare(QObject):
                 self._workspace.toasts.show(said)
             self._token_changed()
 
-        self._bridge.run(keep, kept, self._say)
+        self._bridge.detached(keep, kept, self._say)
 
     def _forget_token(self) -> None:
         in_keyring = self._settings().token_in_keyring
@@ -141,7 +141,7 @@ class NetworkCare(QObject):
             self._change("token_in_keyring", False)
             self._token_changed()
 
-        self._bridge.run(lambda: secrets.forget(in_keyring), forgotten, self._say)
+        self._bridge.detached(lambda: secrets.forget(in_keyring), forgotten, self._say)
 
     def _token_changed(self) -> None:
         """A runner that lives has the one before."""

@@ -1,5 +1,6 @@
 """Models to be had, in the window: the catalogue, a search of the stand-in of the Hub, fetching."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,19 @@ def test_whether_there_is_a_newer_version_is_told(qtbot, program, hub):
     models.newer_button.click()
     qtbot.waitUntil(lambda: "newer version" in toasts.text(), timeout=LONG)
     qtbot.waitUntil(runner_lock(program._folders).is_free, timeout=LONG)
+
+
+def test_a_hub_that_hangs_keeps_no_window_open(qtbot, program, hub):
+    hub.faults.append(Fault("hang", times=99, api=True))
+    page = discover(qtbot, program)
+    for words in ("a", "b", "c", "d", "e", "f"):
+        page.words.setText(words)
+        page.search_button.click()
+    qtbot.waitUntil(lambda: len(hub.asked) >= 1, timeout=LONG)
+    done = []
+    program.bridge.run(lambda: done.append(1))  # the window's own work goes on
+    program._work_bridge.run(lambda: done.append(2))
+    qtbot.waitUntil(lambda: sorted(done) == [1, 2], timeout=2000)
+    begun = time.monotonic()
+    program.close()
+    assert time.monotonic() - begun < 5

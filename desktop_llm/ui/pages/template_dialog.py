@@ -152,6 +152,8 @@ class TemplateDialog(QDialog):
             self.state.setText(fault)
             self.keep_button.setEnabled(not too_long and self.choice.currentData() == OWN)
             return
+        if not self.state.text():
+            self.state.setText(_("Being tried out …"))
         self.preview_wanted.emit(text)
 
     def _keep(self) -> None:
