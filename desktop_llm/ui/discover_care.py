@@ -6,6 +6,7 @@ that a person has not asked for.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -235,11 +236,13 @@ class DiscoverCare(QObject):
                 FileOffer(
                     quantization=each, needed=memory(each), free=free, usual=each is usual,
                     rate=weights / each.size if weights and each.size and writes else None,
-                    here=all(file.sha256 in here for file in each.files),
+                    here=each.files[0].sha256 in here,
                 )
                 for each in offered
             ]  # fmt: skip
-            card = "" if info.gated and fault is not None else to_html(parse(hub.card(info)))
+            card = ""
+            with suppress(EnvironmentFault):  # its files are of more use than its words
+                card = to_html(parse(hub.card(info)))
             return _Details(info=info, files=files, card=card, fault=fault)
 
         def show(found: _Details) -> None:

@@ -304,6 +304,7 @@ class LibraryCare(QObject):
             said = words.format(name=model.name, size=size_words(spec.size))
             self._workspace.toasts.show(said, _("Download"), lambda: self._fetch(spec))
 
+        self._workspace.toasts.show(_("Asking the Hub …"))
         self._bridge.detached(ask, told, page.show_fault)
 
     def _fetch(self, spec: DownloadSpec) -> None:

@@ -41,6 +41,7 @@ from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, use_language
+from desktop_llm.words.faults import word_fault
 
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import Services
@@ -536,9 +537,14 @@ class Program(QObject):
             if online:
                 self._network_care.go_on_online()
 
-        self.bridge.run(
-            self._settings.save, saved, lambda fault: self.workspace.chat.show_fault(fault)
-        )
+        def failed(fault: DesktopLlmError) -> None:
+            if name == "offline":  # the file is what every process goes by
+                self._settings.set(offline=before.offline)
+                self._network_care.show_offline(before.offline)
+                self.workspace.toasts.show(str(word_fault(fault)))
+            self.workspace.chat.show_fault(fault)
+
+        self.bridge.run(self._settings.save, saved, failed)
         if (page := self.workspace.made(Page.SETTINGS)) is not None:
             page.take(current)  # type: ignore[attr-defined]  # made by `_settings_page`
         if name in ("theme", "font_size") and current != before:

@@ -148,3 +148,14 @@ def test_a_keyring_that_fails_is_said(qtbot, program, monkeypatch):
     qtbot.keyClicks(row.field, "hf_secret")
     row.keep_button.click()
     qtbot.waitUntil(lambda: "Locked" in program.workspace.toasts.text())
+
+
+def test_a_switch_that_cannot_be_kept_is_not_shown_as_on(qtbot, program, monkeypatch):
+    def fail(*_of):
+        raise EnvironmentFault(FaultCode.DISK_FULL, path="settings.toml")
+
+    monkeypatch.setattr(program._settings, "save", fail)
+    program.change("offline", True)
+    qtbot.waitUntil(lambda: "settings.toml" in program.workspace.toasts.text())
+    assert not program._settings.current.offline
+    assert "stays on this computer" in program.workspace.status._place.text()
