@@ -25,6 +25,7 @@ from desktop_llm.core.models import InstalledModel, ModelSource
 from desktop_llm.storage.model_places import Place
 from desktop_llm.ui.icons import Role, icon
 from desktop_llm.ui.models.library import LibraryModel, Surveyed
+from desktop_llm.ui.widgets.button_grid import ButtonGrid
 from desktop_llm.ui.widgets.empty_state import EmptyState
 from desktop_llm.ui.widgets.facts_grid import FactsGrid
 from desktop_llm.ui.widgets.inline_fault import InlineFault
@@ -166,19 +167,18 @@ class ModelsPage(QFrame):
         self.trouble.setProperty("danger", True)
         self.trouble.setWordWrap(True)
         self.facts = FactsGrid(inside)
-        pairs = (
-            (self.use_button, self.show_button),
-            (self.check_button, self.newer_button),
-            (self.load_button, self.template_button),
-            (self.speed_button, self.remove_button),
+        buttons = (
+            self.use_button,
+            self.show_button,
+            self.check_button,
+            self.newer_button,
+            self.load_button,
+            self.template_button,
+            self.speed_button,
+            self.remove_button,
         )
         column.addWidget(self.name)
-        for pair in pairs:
-            row = QHBoxLayout()
-            row.setSpacing(8)
-            for button in pair:
-                row.addWidget(button, 1)
-            column.addLayout(row)
+        column.addWidget(ButtonGrid(buttons, inside))
         column.addWidget(self.trouble)
         column.addWidget(self.facts)
         column.addStretch()
