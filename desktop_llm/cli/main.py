@@ -13,6 +13,7 @@ from desktop_llm import __version__
 # Each has a module of its own, imported when it is asked for: the window's start is not its.
 COMMANDS = {
     "ask": "ask the local model one question",
+    "tool": "work on a text: summarise, translate, rewrite and more",
     "chats": "list, show, search, import and export conversations",
     "models": "models on this computer",
     "jobs": "work in the background: downloads and more",
@@ -35,7 +36,12 @@ def build_parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 def main(arguments: list[str], open_window: Callable[[Path | None], int]) -> int:
     """`open_window` runs where there is no command; the command line itself knows no window."""
-    options = build_parser(arguments).parse_args(arguments)
+    parser = build_parser(arguments)
+    options, left = parser.parse_known_args(arguments)
+    if len(left) == 1 and hasattr(options, "late") and not left[0].startswith("--"):
+        setattr(options, options.late, left[0])  # argparse takes no file after an option
+    elif left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
     if options.command is None:
         return open_window(options.data_dir)
     from desktop_llm.cli.run import run

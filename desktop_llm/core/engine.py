@@ -39,9 +39,12 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class CountTokens:
-    """Tokens of the prompt that these messages make, the template included, and of each."""
+    """Tokens of the prompt that these messages make, the template included, and of each. `bare`: of
+    their words alone, as texts that have nothing to do with each other.
+    """
 
     messages: tuple[Message, ...]
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

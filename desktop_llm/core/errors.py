@@ -41,6 +41,7 @@ class FaultCode(StrEnum):
     INVALID_PARAMETER = "invalid-parameter"
     GRAMMAR_INVALID = "grammar-invalid"
     GRAMMAR_TOO_COMPLEX = "grammar-too-complex"
+    SCHEMA_INVALID = "schema-invalid"
     WORKER_KILLED = "worker-killed"
     WORKER_OUT_OF_MEMORY = "worker-out-of-memory"
     WORKER_CRASHED = "worker-crashed"
@@ -83,6 +84,9 @@ class FaultCode(StrEnum):
     ARCHIVE_DAMAGED = "archive-damaged"
     ADDRESS_INVALID = "address-invalid"
     NO_SUCH_QUANTIZATION = "no-such-quantization"
+    NO_TOOL = "no-tool"
+    NO_SUCH_VARIABLE = "no-such-variable"
+    NO_SUCH_CHOICE = "no-such-choice"
     NO_JOB = "no-job"
     JOB_STOPPED = "job-stopped"
     JOB_CRASHED = "job-crashed"
@@ -109,6 +113,8 @@ class FaultCode(StrEnum):
     KEYRING_FAILED = "keyring-failed"
     EXPORT_FAILED = "export-failed"
     INPUT_EMPTY = "input-empty"
+    TEXT_TOO_LONG = "text-too-long"
+    NO_ADAPTER = "no-adapter"
     BUG = "bug"
 
 

@@ -26,7 +26,7 @@ class Excerpts:
 
     def __init__(self, text: str) -> None:
         self.passages = tuple(passages_of(text))
-        self._counts = [Counter(_words(passage)) for passage in self.passages]
+        self._counts = [Counter(words_of(passage)) for passage in self.passages]
         self._lengths = [sum(counts.values()) for counts in self._counts]
         self._mean = max(1.0, sum(self._lengths) / max(1, len(self._lengths)))
         self._in: Counter[str] = Counter()  # passages that a word stands in
@@ -39,7 +39,7 @@ class Excerpts:
         """
         if not self.passages:
             return ""
-        words = set(_words(question))
+        words = set(words_of(question))
         order = sorted(range(1, len(self.passages)), key=lambda at: (-self._score(at, words), at))
         taken, used = {0}, _cost(self.passages[0])
         for at in order:
@@ -93,7 +93,7 @@ def _pieces(paragraph: str) -> Iterator[str]:
         yield held
 
 
-def _words(text: str) -> Iterator[str]:
+def words_of(text: str) -> Iterator[str]:
     for run in _SPACED.findall(text.lower()):
         at = 0
         for unspaced in _UNSPACED.finditer(run):

@@ -7,6 +7,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.grammar import check_grammar
 from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.ranges import check_range
+from desktop_llm.core.schemas import SchemaError, check_schema
 
 MAX_STOP_STRINGS = 16
 MAX_STOP_LENGTH = 256
@@ -48,6 +49,7 @@ class Sampling:
     seed: int | None = None  # None: a new one each time, reported in the statistics
     grammar: str | None = None  # GBNF, start symbol "root"
     grammar_triggers: tuple[str, ...] = ()  # the grammar starts at the first of these texts
+    json_schema: str | None = None  # the whole reply is JSON of it; not together with a grammar
     logit_bias: tuple[tuple[int, float], ...] = ()  # (token, addend to its logit)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,13 @@ class Sampling:
             check_range("logit_bias", bias, -MAX_BIAS, MAX_BIAS)
         if self.grammar is not None:
             check_grammar(self.grammar, self.grammar_triggers)
+            if self.json_schema is not None:
+                raise ProgramFault(FaultCode.BUG, detail="a grammar and a schema")
+        if self.json_schema is not None:
+            try:
+                check_schema(self.json_schema)
+            except SchemaError as error:
+                raise EnvironmentFault(FaultCode.SCHEMA_INVALID, place=str(error)) from error
 
 
 _RANGES: tuple[tuple[str, float, float], ...] = (

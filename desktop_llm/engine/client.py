@@ -142,8 +142,10 @@ class EngineClient:
     ) -> Task[Event, Finished]:
         return self._enqueue(Generate(request), priority)
 
-    def count_tokens(self, messages: tuple[Message, ...]) -> Task[Event, TokenCount]:
-        return self._enqueue(CountTokens(messages), Priority.CHAT)
+    def count_tokens(
+        self, messages: tuple[Message, ...], bare: bool = False
+    ) -> Task[Event, TokenCount]:
+        return self._enqueue(CountTokens(messages, bare), Priority.CHAT)
 
     def forget_state(self, conversation: str) -> Task[Event, StateForgotten]:
         return self._enqueue(ForgetState(conversation), Priority.CHAT)

@@ -25,6 +25,9 @@ from desktop_llm.storage.watch import ChangeWatch
 
 if TYPE_CHECKING:
     from desktop_llm.services.jobs import JobService
+    from desktop_llm.services.text_tools import TextTools
+    from desktop_llm.services.tools import ToolService
+    from desktop_llm.storage.tool_history import ToolHistory
 
 STATES_IN_MEMORY = 256_000_000  # bytes, in the engine
 
@@ -88,6 +91,69 @@ class JobsOnDemand:
             service.close()
 
 
+class ToolsOnDemand:
+    """Text tools, their history and what works with them: imported when they are first used."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        engine: EngineClient,
+        models: ModelService,
+        settings: Callable[[], Settings],
+    ) -> None:
+        self._folders = folders
+        self._engine = engine
+        self._models = models
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._shelf: ToolService | None = None
+        self._work: TextTools | None = None
+        self._history: ToolHistory | None = None
+        self._closed = False
+
+    @property
+    def shelf(self) -> "ToolService":
+        from desktop_llm.services.tools import ToolService
+
+        with self._lock:
+            if self._shelf is None:
+                self._shelf = ToolService(self._folders)
+            return self._shelf
+
+    @property
+    def work(self) -> "TextTools":
+        from desktop_llm.services.text_tools import TextTools
+
+        with self._lock:
+            if self._work is None:
+                self._work = TextTools(self._engine, self._models, self._settings, self.history)
+            return self._work
+
+    def history(self) -> "ToolHistory | None":
+        """None once they are closed. Blocks on the disk. Raises EnvironmentFault."""
+        from desktop_llm.storage.tool_history import open_tool_history
+
+        with self._lock:
+            if self._closed:
+                return None
+            if self._history is None:
+                self._history = open_tool_history(self._folders.tools_database)
+                self._history.forget_old_parts()
+            return self._history
+
+    def close(self) -> None:
+        """After the engine."""
+        with self._lock:
+            work = self._work
+        if work is not None:
+            work.close()
+        with self._lock:
+            self._closed = True
+            history, self._history = self._history, None
+        if history is not None:
+            history.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     folders: Folders
@@ -100,6 +166,7 @@ class Services:
     maintenance: Maintenance
     watch: ChangeWatch
     private: "PrivateSpace"
+    tools: "ToolsOnDemand"
     _jobs: "JobsOnDemand"
 
     @classmethod
@@ -152,7 +219,7 @@ class Services:
         )
         return cls(
             folders, database, engine, models, chat, titles, backups, maintenance, watch, private,
-            JobsOnDemand(folders),
+            ToolsOnDemand(folders, engine, models, current), JobsOnDemand(folders),
         )  # fmt: skip
 
     @property
@@ -168,6 +235,7 @@ class Services:
         self.watch.close()
         self._jobs.close()
         self.engine.close()
+        self.tools.close()
         self.titles.close()
         self.maintenance.close()
         self.private.close()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from desktop_llm import __version__
 from desktop_llm.core.attachments import Attachment, Take
@@ -19,7 +18,6 @@ from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import Conversation, StoredMessage, is_private, state_name
 from desktop_llm.core.details import ReplyDetails, sha256_of
 from desktop_llm.core.engine import (
-    Event,
     Finished,
     LoadProgress,
     PromptProgress,
@@ -27,9 +25,9 @@ from desktop_llm.core.engine import (
     TokenCount,
 )
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
-from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
+from desktop_llm.core.generation import FinishReason, GenerationStats
 from desktop_llm.core.messages import THINKS, THOUGHT, Message, MessageState
-from desktop_llm.core.models import InstalledModel, LoadedModel, LoadOptions
+from desktop_llm.core.models import InstalledModel, LoadOptions
 from desktop_llm.core.presets import Parameters
 from desktop_llm.core.replies import Answered, Asked, ReplyTask, Summarising
 from desktop_llm.core.scores import TokenScore, fitting
@@ -40,6 +38,7 @@ from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services import summaries
 from desktop_llm.services.contexts import Contexts, Manner, Prepared, ToSummarise
 from desktop_llm.services.digests import Count, Digests, bytes_per_token, excerpt_tokens
+from desktop_llm.services.engine_work import EngineWork
 from desktop_llm.services.file_hashes import FileHashes, state_of
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService, load_options
@@ -137,15 +136,14 @@ class ReplyJob:
         self._new_question = new_question
         self._on_end = on_end
         self._ask = ask
-        self._lock = threading.Lock()
-        self._engine_task: Task[Event, Any] | None = None
+        self._work = EngineWork(means.engine, means.models)
         self._like: Conversation  # as it was when the reply was begun
         self._unseen = 0  # messages that the model does not see
         self._replays = replays
         self._details: ReplyDetails | None = None  # once the model is asked
         self._scores: list[TokenScore] = []
         self.conversation = conversation  # None: a new one, until the question is kept
-        self.task: ReplyTask = Task(on_cancel=self._cancel)
+        self.task: ReplyTask = Task(on_cancel=self._work.cancel)
         self.thread = threading.Thread(target=self._run, name="chat-reply", daemon=True)
 
     def _run(self) -> None:
@@ -253,21 +251,7 @@ class ReplyJob:
         """Load the model wanted unless it is the one loaded."""
         means = self._means
         model = means.models.find(wanted)
-        options = means.options(model)
-        while not means.models.is_loaded(model, options):
-            task: Task[Event, LoadedModel] = self._watch(
-                means.models.load(model, options, means.idle_seconds())
-            )
-            for event in task.wait_events():
-                if isinstance(event, LoadProgress):
-                    self.task.post(event)
-            try:
-                task.result()
-            except CancelledError:  # perhaps by another reply that waited for the same
-                if self.task.cancelled:
-                    raise
-            else:
-                return
+        self._work.load(model, means.options(model), means.idle_seconds(), self.task.post)
 
     def _generate(
         self, question: StoredMessage, reply: StoredMessage, pieces: list[str]
@@ -290,7 +274,7 @@ class ReplyJob:
         begun = time.monotonic()
         first = 0.0  # seconds until there was text
         news = threading.Event()
-        task = self._watch(means.engine.generate(request))
+        task = self._work.watch(means.engine.generate(request))
         task.set_wake(news.set)
         flushed = time.monotonic()
         unsaved, thinking = False, Thinking()
@@ -353,9 +337,8 @@ class ReplyJob:
         path = means.kept.within(means.tree.path(question.id))
 
         def count(messages: tuple[Message, ...]) -> TokenCount:
-            counted: TokenCount = self._watch(means.engine.count_tokens(messages)).result()
-            if self.task.cancelled:
-                raise CancelledError
+            counted: TokenCount = self._work.watch(means.engine.count_tokens(messages)).result()
+            self._work.check()
             return counted
 
         if self._digest(path, context, count):
@@ -392,7 +375,7 @@ class ReplyJob:
         pieces = summaries.document_pieces(whole, context, bytes_per_token(whole, count))
         for step, text in enumerate(pieces, 1):
             self.task.post(Summarising(document=attachment.name, step=step, of=len(pieces)))
-            summary = self._say(summaries.document_request(summary, text)) or summary
+            summary = self._work.say(summaries.document_request(summary, text)) or summary
         return summary or NO_SUMMARY
 
     def _summarise(self, wanted: ToSummarise, model: str, context: int) -> None:
@@ -400,16 +383,8 @@ class ReplyJob:
         self.task.post(Summarising(len(wanted.messages)))
         summary = wanted.previous
         for text in summaries.pieces(wanted.messages, context):
-            summary = self._say(summaries.request(summary, text)) or summary
+            summary = self._work.say(summaries.request(summary, text)) or summary
         self._means.store.save_summary(wanted.before, summary or NO_SUMMARY, model)
-
-    def _say(self, request: GenerationRequest) -> str:
-        """All that the model answers to that."""
-        task = self._watch(self._means.engine.generate(request))
-        made = [event.text for event in task.wait_events() if isinstance(event, TextDelta)]
-        if task.result().reason is FinishReason.CANCELLED:
-            raise CancelledError
-        return clean_text("".join(made)).strip()
 
     def _flush(self, reply: int, text: str) -> bool:
         """A disk that fails now may work again before the reply ends; its end will tell."""
@@ -419,18 +394,3 @@ class ReplyJob:
             logger.info("a partial reply could not be stored: %s", fault.code.value)
             return False
         return True
-
-    def _watch(self, task: Task[Event, Any]) -> Task[Event, Any]:
-        """From now on a cancel goes to this engine call."""
-        with self._lock:
-            self._engine_task = task
-            cancelled = self.task.cancelled
-        if cancelled:
-            task.cancel()
-        return task
-
-    def _cancel(self) -> None:
-        with self._lock:
-            task = self._engine_task
-        if task is not None:
-            task.cancel()

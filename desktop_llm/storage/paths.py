@@ -62,6 +62,16 @@ class Folders:
         return self.cache / "sessions"
 
     @property
+    def tools(self) -> Path:
+        """A person's own text tools, and their order."""
+        return self.data / "tools"
+
+    @property
+    def tools_database(self) -> Path:
+        """What text tools have made: their history, and parts of long texts."""
+        return self.data / "tools.db"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

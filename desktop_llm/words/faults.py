@@ -161,6 +161,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The grammar is too large, or it takes too long to follow."),
         _("Make it shorter, with fewer repetitions and groups within groups."),
     ),
+    FaultCode.SCHEMA_INVALID: lambda: (
+        _("The JSON schema cannot be followed: {place}."),
+        _("Correct it there. Patterns, conditions and links to other schemas are not supported."),
+    ),
     FaultCode.REQUEST_TOO_LARGE: lambda: (
         _("The text is too large to be given to the engine: {size}, and {most} are possible."),
         _("Shorten it, or work through it in parts."),
@@ -327,6 +331,26 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
     FaultCode.NO_SUCH_QUANTIZATION: lambda: (
         _("“{path}” has no “{name}”."),
         _("It has: {names}."),
+    ),
+    FaultCode.NO_TOOL: lambda: (
+        _("There is no text tool called “{name}”."),
+        _("`desktop-llm tool --list` names those there are."),
+    ),
+    FaultCode.NO_SUCH_VARIABLE: lambda: (
+        _("The tool “{tool}” knows no “{name}”."),
+        _("It knows: {known}."),
+    ),
+    FaultCode.NO_SUCH_CHOICE: lambda: (
+        _("“{value}” is no choice for “{name}”."),
+        _("There is: {known}."),
+    ),
+    FaultCode.TEXT_TOO_LONG: lambda: (
+        _("The text is too long: {length} characters, and {most} are possible."),
+        _("Take a part of it, or work through it in several files."),
+    ),
+    FaultCode.NO_ADAPTER: lambda: (
+        _("There is no adapter called “{name}” on this computer."),
+        _("Take it out of the tool, or choose another tool."),
     ),
     FaultCode.NO_JOB: lambda: (
         _("There is no job {number}."),

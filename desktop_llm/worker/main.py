@@ -209,7 +209,7 @@ class Worker:
             if isinstance(request, RenderPrompt):
                 return session.render(request.messages)
             assert isinstance(request, CountTokens)
-            return session.count(request.messages)
+            return session.count(request.messages, request.bare)
         finally:
             self._used = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import re
+from dataclasses import replace
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
@@ -34,6 +35,8 @@ class Sampler:
             check_range("logit_bias", token, 0, self._vocabulary - 1, whole=True)
         self._guard = guard
         self._grammar: Any = None
+        if sampling.json_schema is not None:
+            sampling = replace(sampling, grammar=grammar_of(sampling.json_schema), json_schema=None)
         if sampling.grammar is not None:
             with (
                 guard.call(),
@@ -83,6 +86,18 @@ class Sampler:
         with self._guard.call():
             llama.llama_sampler_apply(self._grammar, ctypes.byref(array))
         return not np.isneginf(candidate["logit"][0])
+
+
+def grammar_of(schema: str) -> str:
+    """Of a JSON schema that was checked. Raises EnvironmentFault for what has no grammar."""
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+    try:
+        grammar: str = json_schema_to_gbnf(schema)
+    except (AssertionError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise EnvironmentFault(FaultCode.SCHEMA_INVALID, place=str(error)[:100]) from error
+    # The converter lets line breaks stand in a string, and JSON does not.
+    return grammar.replace(r'[^"\\]', r'[^"\\\x00-\x1f]')
 
 
 def _array(candidates: Any) -> Any:

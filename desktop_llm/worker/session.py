@@ -202,8 +202,12 @@ class Session:
             tokens.insert(0, self._model.bos)
         return tokens
 
-    def count(self, messages: tuple[Message, ...]) -> TokenCount:
-        """Tokens of the prompt, and of each message's own words."""
+    def count(self, messages: tuple[Message, ...], bare: bool = False) -> TokenCount:
+        """Tokens of the prompt, and of each message's own words; `bare`: of the words alone."""
+        if bare:
+            texts = [self._model.tokenize(message.text, special=False) for message in messages]
+            parts = tuple(map(len, texts))
+            return TokenCount(sum(parts), self._model.context_length, parts)
         parts = tuple(self._count_words(message.text) for message in messages)
         return TokenCount(len(self._prompt(messages)[0]), self._model.context_length, parts)
 
@@ -249,7 +253,7 @@ class Session:
         if template_fault:
             stops += self._family.stops
         with contextlib.ExitStack() as stack:
-            if request.sampling.grammar is not None:
+            if (request.sampling.grammar or request.sampling.json_schema) is not None:
                 stack.enter_context(self._guard.watch())
             if self._fixed_threads is None:
                 self._controller.begin(cores_wanted_by_others())

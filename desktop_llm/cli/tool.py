@@ -1,0 +1,195 @@
+"""`tool`: a text tool on a file or on what is piped in."""
+
+import argparse
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from desktop_llm.core.engine import TextDelta
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.languages import find_language
+from desktop_llm.core.text import clean_text
+from desktop_llm.core.text_tools import Anew, PartDone, ToolOutcome, ToolRequest
+from desktop_llm.core.tools import Tool, VariableKind
+from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.services.bundle import ToolsOnDemand
+from desktop_llm.services.models import ModelService
+from desktop_llm.storage.library import Library
+from desktop_llm.storage.logs import ENGINE_LOG, rotate
+from desktop_llm.storage.paths import resolve_folders
+from desktop_llm.storage.settings import SettingsFile
+from desktop_llm.words import _, current_language
+from desktop_llm.words.tools import problem_words
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", default="", help="of the tool; see --list")
+    parser.add_argument("file", nargs="?", default="-", help="read from stdin where it is -")
+    parser.add_argument("--to", default="", metavar="LANGUAGE", help="to translate into")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="a variable of the tool")  # fmt: skip
+    parser.add_argument("--model", default="", help="name or path")
+    parser.add_argument("--fresh", action="store_true", help="nothing is taken from earlier runs")
+    parser.add_argument("--no-history", action="store_true", help="no trace of it is kept")
+    parser.add_argument("--list", action="store_true", help="the tools there are")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run, late="file")
+
+
+def run(options: argparse.Namespace) -> int:
+    folders = resolve_folders(options.data_dir)
+    folders.ensure()
+    settings = SettingsFile(folders.settings_file)
+    engine = EngineClient(folders.logs / ENGINE_LOG, rotate=rotate)
+    models = ModelService(Library(folders), engine)
+    tools = ToolsOnDemand(folders, engine, models, lambda: settings.current)
+    try:
+        if options.list or not options.name:
+            return _list(tools, options.json)
+        tool = tools.shelf.find(options.name)
+        request = ToolRequest(
+            tool=tool,
+            text=_text(options.file),
+            values=_values(tool, options),
+            model=options.model,
+            title="" if options.file == "-" else Path(options.file).name,
+            fresh=options.fresh,
+            traceless=options.no_history,
+        )
+        return _work(tools, request, options.json)
+    finally:
+        engine.close()
+        tools.close()
+
+
+def _list(tools: ToolsOnDemand, as_json: bool) -> int:
+    shelf, language = tools.shelf.shelf(), current_language().value
+    if as_json:
+        rows = [
+            {
+                "id": tool.id, "name": tool.name.within(language), "output": tool.output.value,
+                "own": tool.own, "variables": [each.name for each in tool.variables],
+            }
+            for tool in shelf.tools
+        ]  # fmt: skip
+        print(json.dumps(rows, ensure_ascii=False))
+    else:
+        width = max(len(tool.id) for tool in shelf.tools)
+        for tool in shelf.tools:
+            names = ", ".join(each.name for each in tool.variables)
+            note = f"  ({names})" if names else ""
+            print(f"{tool.id:{width}}  {tool.name.within(language)}{note}")
+    for problem in shelf.problems:
+        print(f"desktop-llm: {problem_words(problem)}", file=sys.stderr)
+    return 0
+
+
+def _text(name: str) -> str:
+    if name != "-":
+        from desktop_llm.ingest.reader import read_document
+
+        document = read_document(Path(name))
+        if document.left_out:
+            words = _("“{name}” has more than could be read.").format(name=document.name)
+            print(f"desktop-llm: {words}", file=sys.stderr)
+        return document.text
+    if sys.stdin.isatty():
+        raise EnvironmentFault(FaultCode.INPUT_EMPTY)
+    return clean_text(sys.stdin.buffer.read().decode("utf-8-sig", "replace"))
+
+
+def _values(tool: Tool, options: argparse.Namespace) -> dict[str, str]:
+    """Raises EnvironmentFault for a variable or a choice that the tool does not know."""
+    values = {}
+    for given in options.set:
+        name, _sign, value = given.partition("=")
+        variable = tool.variable(name)
+        if variable is None:
+            known = ", ".join(each.name for each in tool.variables)
+            raise EnvironmentFault(
+                FaultCode.NO_SUCH_VARIABLE, tool=tool.id, name=name, known=known or "-"
+            )
+        if variable.choices and variable.choice(value) is None:
+            known = ", ".join(each.value for each in variable.choices)
+            raise EnvironmentFault(FaultCode.NO_SUCH_CHOICE, name=name, value=value, known=known)
+        values[name] = value
+    if options.to:
+        wanted = next((v for v in tool.variables if v.kind is VariableKind.LANGUAGE), None)
+        if wanted is None:
+            raise EnvironmentFault(
+                FaultCode.NO_SUCH_VARIABLE, tool=tool.id, name="--to",
+                known=", ".join(each.name for each in tool.variables) or "-",
+            )  # fmt: skip
+        language = find_language(options.to)
+        values[wanted.name] = language.code if language else options.to
+    return values
+
+
+def _work(tools: ToolsOnDemand, request: ToolRequest, as_json: bool) -> int:
+    task = tools.work.run(request)
+    live = not as_json and sys.stdout.isatty()
+    shown = False
+    try:
+        try:
+            for event in task.wait_events():
+                if isinstance(event, PartDone) and event.of and sys.stderr.isatty():
+                    print(f"\r{event.done}/{event.of}", end="", file=sys.stderr, flush=True)
+                elif isinstance(event, Anew):
+                    live = False  # what stands on a terminal cannot be taken back
+                elif isinstance(event, TextDelta) and live:
+                    shown = True
+                    sys.stdout.write(event.text)
+                    sys.stdout.flush()
+        except KeyboardInterrupt:
+            task.cancel()
+        outcome = task.result()
+    except CancelledError:
+        return 1
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    if as_json:
+        print(json.dumps(outcome_values(request, outcome), ensure_ascii=False))
+    elif live and shown:
+        print()
+    else:
+        print(outcome.text)
+    if outcome.cut_off:
+        words = _("The model came to the limit of its reply: the result is cut off.")
+        print(f"desktop-llm: {words}", file=sys.stderr)
+    return 0 if outcome.complete else 1
+
+
+def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]:
+    """For JSON. Spans are characters of the result and of the text."""
+    values: dict[str, Any] = {
+        "tool": request.tool.id,
+        "text": outcome.text,
+        "complete": outcome.complete,
+        "cut_off": outcome.cut_off,
+        "shortened": outcome.shortened,
+        "parts": outcome.parts,
+        "known_parts": outcome.known_parts,
+        "model": outcome.model,
+        "seconds": round(outcome.seconds, 3),
+    }
+    if outcome.said:
+        values["sentences"] = [
+            {
+                "span": [said.span.start, said.span.end],
+                "sources": [
+                    [outcome.sources[at].start, outcome.sources[at].end]
+                    for at in said.support.sources
+                ],
+                "share": round(said.support.share, 3),
+                "supported": said.support.is_supported,
+            }
+            for said in outcome.said
+        ]
+    if outcome.dropped:
+        values["dropped"] = outcome.dropped
+    with suppress(ValueError):
+        if request.tool.output.value in ("json", "quotes"):
+            values["value"] = json.loads(outcome.text)
+    return values
