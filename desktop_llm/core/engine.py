@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from desktop_llm.core.errors import FaultValue
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
+from desktop_llm.core.label_requests import LabelRequest, LabelScores
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.ranges import check_range
@@ -35,6 +36,13 @@ class UnloadModel:
 @dataclass(frozen=True, slots=True)
 class Generate:
     request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLabels:
+    """How likely each label is for each text. What lies in the conversation's context stays."""
+
+    request: LabelRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ Request = (
     LoadModel
     | UnloadModel
     | Generate
+    | ScoreLabels
     | CountTokens
     | RenderPrompt
     | PreviewTemplate
@@ -160,6 +169,26 @@ class Unloaded:
 class Finished:
     reason: FinishReason
     stats: GenerationStats
+    template_fault: str = ""  # why a general chat template had to stand in for the model's own
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsScored:
+    """The scores of some texts that follow each other, as soon as they are known."""
+
+    first: int  # which text the first of them is of
+    scores: tuple[LabelScores, ...]
+    total: int  # texts of the request
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringFinished:
+    done: int  # texts, from the first; fewer than all where it was cancelled
+    cancelled: bool
+    prefix_tokens: int  # read once for all texts, or found from the request before
+    text_tokens: int  # read for the texts, with what follows them in the prompt
+    label_tokens: tuple[int, ...]  # of each label
+    seconds: float
     template_fault: str = ""  # why a general chat template had to stand in for the model's own
 
 
@@ -231,6 +260,8 @@ Event = (
     | ModelReady
     | Unloaded
     | Finished
+    | LabelsScored
+    | ScoringFinished
     | TokenCount
     | RenderedPrompt
     | MeasureProgress
@@ -247,6 +278,7 @@ TERMINAL = (
     ModelReady,
     Unloaded,
     Finished,
+    ScoringFinished,
     TokenCount,
     RenderedPrompt,
     Measured,

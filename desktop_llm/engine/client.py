@@ -35,6 +35,8 @@ from desktop_llm.core.engine import (
     RenderedPrompt,
     RenderPrompt,
     Request,
+    ScoreLabels,
+    ScoringFinished,
     StateForgotten,
     Status,
     TokenCount,
@@ -49,6 +51,7 @@ from desktop_llm.core.errors import (
     fault_from,
 )
 from desktop_llm.core.generation import GenerationRequest
+from desktop_llm.core.label_requests import LabelRequest
 from desktop_llm.core.messages import Message
 from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.tasks import Task
@@ -141,6 +144,16 @@ class EngineClient:
         self, request: GenerationRequest, priority: Priority = Priority.CHAT
     ) -> Task[Event, Finished]:
         return self._enqueue(Generate(request), priority)
+
+    def score_labels(
+        self, request: LabelRequest, priority: Priority = Priority.BATCH
+    ) -> Task[Event, ScoringFinished]:
+        """`LabelsScored` come as events, in the order of the texts, also before a cancel or fault.
+
+        A chat waits until a request ends: ask for a few dozen texts at a time. The worker keeps
+        the tokens of the prompt before the text, so that this costs next to nothing.
+        """
+        return self._enqueue(ScoreLabels(request), priority)
 
     def count_tokens(
         self, messages: tuple[Message, ...], bare: bool = False
@@ -256,7 +269,7 @@ class EngineClient:
 
     def _serve(self, call: _Call) -> Any:
         """A call's result. Raises faults."""
-        needs_model = isinstance(call.request, Generate | CountTokens)
+        needs_model = isinstance(call.request, Generate | ScoreLabels | CountTokens)
         for _ in range(ATTEMPTS):
             try:
                 if needs_model:

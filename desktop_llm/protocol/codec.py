@@ -13,7 +13,7 @@ import msgspec
 from desktop_llm.core import engine
 from desktop_llm.core.errors import DesktopLlmError
 
-PROTOCOL_VERSION = 7
+PROTOCOL_VERSION = 8
 
 
 class _Envelope(msgspec.Struct, array_like=True):

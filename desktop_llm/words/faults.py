@@ -153,6 +153,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The value of “{name}” is outside what is possible."),
         _("Choose a value from {low} to {high}."),
     ),
+    FaultCode.LABEL_TWICE: lambda: (
+        _("Two labels are the same: “{label}”."),
+        _("Give each label other words."),
+    ),
     FaultCode.GRAMMAR_INVALID: lambda: (
         _("The grammar cannot be followed: it is not valid GBNF, or no text fits it."),
         _("Correct the grammar and try again."),

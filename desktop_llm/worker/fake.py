@@ -41,6 +41,7 @@ from desktop_llm.core.engine import (
     Generate,
     GetStatus,
     Hello,
+    LabelsScored,
     LoadModel,
     LoadProgress,
     ModelReady,
@@ -49,6 +50,8 @@ from desktop_llm.core.engine import (
     RenderedPrompt,
     RenderPrompt,
     Request,
+    ScoreLabels,
+    ScoringFinished,
     Status,
     TextDelta,
     TokenCount,
@@ -56,6 +59,7 @@ from desktop_llm.core.engine import (
 )
 from desktop_llm.core.errors import FaultCode
 from desktop_llm.core.generation import FinishReason, GenerationStats
+from desktop_llm.core.label_requests import LabelRequest, LabelScores
 from desktop_llm.core.models import LoadedModel
 from desktop_llm.core.scores import TokenScore
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, decode, encode
@@ -133,6 +137,8 @@ class FakeWorker:
             self._send(number, ModelReady(self._model))
         elif isinstance(request, Generate):
             self._generate(number, request)
+        elif isinstance(request, ScoreLabels):
+            self._score_labels(number, request.request)
         elif isinstance(request, CountTokens):
             parts = tuple(len(message.text.split()) for message in request.messages)
             context = self._model.context_length if self._model else 4096
@@ -206,6 +212,32 @@ class FakeWorker:
         )
         fault = "it drops the question" if name == "fallback" else ""
         self._send(number, Finished(reason, stats, fault))
+
+    def _score_labels(self, number: int, request: LabelRequest) -> None:
+        """A label that is a word of the text is likely; a batch is one text. The steps of a
+        `Generate` count here too: after two texts.
+        """
+        if self._model is None:
+            self._send(number, Failed(FaultCode.NO_MODEL.value, {}))
+            return
+        name, argument = self._next_step()
+        labels = request.prompt.labels
+        shown = request.texts if name in ("reply", "first", "fallback") else request.texts[:2]
+        for at, text in enumerate(shown):
+            scores = tuple(
+                -0.5 if label.strip().casefold() in text.casefold() else -2.5 for label in labels
+            )
+            self._send(number, LabelsScored(at, (LabelScores(scores),), len(request.texts)))
+        if name == "die":
+            os.kill(os.getpid(), argument)
+            signal.pause()
+        elif name == "exit":
+            os._exit(argument)
+        elif len(shown) < len(request.texts):
+            self._cancelled.wait()
+        cancelled = self._cancelled.is_set()
+        tokens = tuple(len(label.split()) for label in labels)
+        self._send(number, ScoringFinished(len(shown), cancelled, 0, 0, tokens, 0.0))
 
     def _send(self, number: int, event: Event) -> None:
         write_frame(self._writer, encode(number, event))

@@ -6,12 +6,13 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
+from desktop_llm.core.engine import PromptPiece
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.gguf import check_file
 from desktop_llm.core.memory import COMPUTED_AT_ONCE
@@ -96,6 +97,7 @@ class LlamaModel:
         parameters.no_perf = True
         parameters.type_k = parameters.type_v = _KV_TYPES[options.kv_type]
         parameters.flash_attn_type = _FLASH[options.flash_attention]
+        self._parameters = parameters
         self.context = llama.llama_init_from_model(self._model, parameters)
         if not self.context:
             llama.llama_model_free(self._model)
@@ -217,6 +219,39 @@ class LlamaModel:
 
     def ends(self, token: int) -> bool:
         return bool(llama.llama_vocab_is_eog(self.vocab, token))
+
+    def tokenize_pieces(self, pieces: Sequence[PromptPiece]) -> list[int]:
+        """Of a prompt: control tokens count in what the template wrote, not in what people did."""
+        tokens: list[int] = []
+        for piece in pieces:
+            tokens += self.tokenize(piece.text, special=not piece.is_content)
+        return tokens
+
+    # --- other contexts ------------------------------------------------------------------------
+
+    def another_context(self, length: int, sequences: int, rows: int, threads: int) -> Any:
+        """A context of `length` tokens that its sequences share, otherwise as the first one; at
+        most `rows` rows of logits come of one decode. The caller frees it, before the model.
+
+        Raises EnvironmentFault: MODEL_TOO_LARGE.
+        """
+        parameters = type(self._parameters).from_buffer_copy(self._parameters)
+        parameters.n_ctx, parameters.n_seq_max, parameters.kv_unified = length, sequences, True
+        parameters.n_batch = parameters.n_ubatch = COMPUTED_AT_ONCE
+        parameters.n_outputs_max = rows
+        parameters.n_threads = parameters.n_threads_batch = threads
+        context = llama.llama_init_from_model(self._model, parameters)
+        if not context:
+            raise EnvironmentFault(FaultCode.MODEL_TOO_LARGE, path=str(self.path))
+        self._abort.install(context)
+        return context
+
+    def kv_bytes_per_token(self) -> int:
+        """Of the KV cache, at most: a layer that keeps less is counted as one that keeps all."""
+        model = self._model
+        heads = max(1, llama.llama_model_n_head(model))
+        width = llama.llama_model_n_embd(model) * llama.llama_model_n_head_kv(model) // heads
+        return int(2 * width * llama.llama_model_n_layer(model) * 2)
 
     # --- the context ---------------------------------------------------------------------------
 

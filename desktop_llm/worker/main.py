@@ -35,6 +35,7 @@ from desktop_llm.core.engine import (
     Quantized,
     RenderPrompt,
     Request,
+    ScoreLabels,
     StateForgotten,
     Status,
     Unloaded,
@@ -61,6 +62,7 @@ from desktop_llm.worker.template import preview
 logger = logging.getLogger(__name__)
 
 STATES_AFTER = 1.5  # seconds of quiet before states are saved
+SCORES_AFTER = 60.0  # seconds of quiet before the memory for scores of labels is given back
 EXIT_GRACE = 1.0  # seconds the owning thread gets to stop once the pipe has closed
 
 
@@ -106,12 +108,15 @@ class Worker:
         if self._session is None:
             return None
         waits = [STATES_AFTER] if self._unsaved else []
+        waits += [SCORES_AFTER] if self._session.scores_kept else []
         waits += [self._idle_seconds] if self._idle_seconds else []
         return max(0.0, self._used + min(waits) - time.monotonic()) if waits else None
 
     def _pass_the_time(self) -> None:
-        """Save the states of conversations; later unload the model."""
+        """Save the states of conversations; later free what scores need; then unload the model."""
         idle = time.monotonic() - self._used
+        if idle >= SCORES_AFTER and self._session is not None:
+            self._session.free_scores()
         if self._unsaved and self._session is not None and self._session.sound:
             self._session.save_states(lambda: not self._queue.empty())
             self._unsaved = not self._queue.empty()
@@ -199,6 +204,10 @@ class Worker:
             if isinstance(request, Generate):
                 self._unsaved = True
                 return session.generate(request.request, lambda event: self._send(number, event))
+            if isinstance(request, ScoreLabels):
+                return session.score_labels(
+                    request.request, lambda event: self._send(number, event)
+                )
             if isinstance(request, ForgetState):
                 session.forget_state(request.conversation)
                 return StateForgotten()

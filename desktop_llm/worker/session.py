@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
@@ -17,12 +18,14 @@ from desktop_llm.core.engine import (
     PromptPiece,
     PromptProgress,
     RenderedPrompt,
+    ScoringFinished,
     TextDelta,
     TokenCount,
 )
 from desktop_llm.core.errors import EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.generation import FinishReason, GenerationRequest, GenerationStats
-from desktop_llm.core.messages import Message
+from desktop_llm.core.label_requests import LabelRequest
+from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.models import LoadedModel, LoadOptions, StateCache
 from desktop_llm.core.scores import TokenScore
 from desktop_llm.core.templates import family_for
@@ -34,6 +37,7 @@ from desktop_llm.worker.cores import (
 )
 from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.kv_states import KvStates, common_prefix
+from desktop_llm.worker.label_scoring import LabelScorer, available_bytes, token_prompt
 from desktop_llm.worker.llama import (
     DECODE_ABORTED,
     DECODE_NO_SLOT,
@@ -56,6 +60,7 @@ SLOW_STEP = 2.0  # seconds for one step of a prompt
 LEAST_STEP = 64  # tokens
 SPEED_TOKENS = 128  # of a prompt, that tell how fast it is read
 COUNTED = 2048  # texts of which the tokens are remembered
+SPARE_BYTES = 512 * 1024 * 1024  # below this, a reply takes the memory of scores of labels
 EMIT_SECONDS = 0.05  # text is gathered for at most this long, except the first of a reply
 
 Emit = Callable[[Event], None]
@@ -95,6 +100,7 @@ class Session:
         self._conversation = ""  # whose they are; empty: nobody's
         cache = states or StateCache()
         self._states = KvStates(self._model, cache, self._model.fingerprint(options))
+        self._label_scorer = LabelScorer(self._model, abort)
         self._counted: dict[bytes, int] = {}  # tokens of texts, the last used last
         self._family = family_for(self._model.knows_special)  # where the template is of no use
         self._template_fault = ""  # why the fallback is in use for good
@@ -137,6 +143,7 @@ class Session:
             self._renderer.close()
         if self.sound:
             self.save_states(lambda: False)
+        self._label_scorer.close()
         self._model.free()
 
     # --- states of conversations ---------------------------------------------------------------
@@ -195,9 +202,7 @@ class Session:
         return self._tokens_of(pieces), fault
 
     def _tokens_of(self, pieces: list[PromptPiece]) -> list[int]:
-        tokens: list[int] = []
-        for piece in pieces:
-            tokens += self._model.tokenize(piece.text, special=not piece.is_content)
+        tokens = self._model.tokenize_pieces(pieces)
         if self._model.adds_bos and tokens[:1] != [self._model.bos]:
             tokens.insert(0, self._model.bos)
         return tokens
@@ -236,6 +241,28 @@ class Session:
         finally:
             self._forget()
 
+    # --- labels --------------------------------------------------------------------------------
+
+    def score_labels(self, request: LabelRequest, emit: Emit) -> ScoringFinished:
+        """In a context of its own: what lies in the conversation's stays. Raises faults."""
+        mark = f"{secrets.randbits(64):020}"
+        messages = (*request.prompt.before, Message(Role.USER, mark))
+        pieces, template_fault = self._pieces(messages)
+        prompt = token_prompt(self._model, request.prompt, pieces, mark)
+        finished = self._label_scorer.score(request, prompt, self._batch_threads, emit)
+        return replace(finished, template_fault=template_fault)
+
+    def _batch_threads(self) -> int:
+        return self._fixed_threads or self._controller.begin(cores_wanted_by_others())
+
+    @property
+    def scores_kept(self) -> bool:
+        """Whether memory is held for scores of labels."""
+        return self._label_scorer.holds_memory
+
+    def free_scores(self) -> None:
+        self._label_scorer.free()
+
     # --- generation ----------------------------------------------------------------------------
 
     def generate(self, request: GenerationRequest, emit: Emit) -> Finished:
@@ -257,6 +284,8 @@ class Session:
                 stack.enter_context(self._guard.watch())
             if self._fixed_threads is None:
                 self._controller.begin(cores_wanted_by_others())
+            if self.scores_kept and available_bytes() < SPARE_BYTES:
+                self._label_scorer.free()
             reason, stats = self._reply(request, prompt, stops, emit)
         return Finished(reason, stats, template_fault)
 
