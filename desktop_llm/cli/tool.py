@@ -13,7 +13,7 @@ from desktop_llm.core.languages import find_language
 from desktop_llm.core.text import clean_text
 from desktop_llm.core.text_tools import Anew, PartDone, ToolOutcome, ToolRequest
 from desktop_llm.core.tools import Tool, VariableKind
-from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.bundle import ToolsOnDemand
 from desktop_llm.services.models import ModelService
 from desktop_llm.storage.library import Library
@@ -132,21 +132,18 @@ def _work(tools: ToolsOnDemand, request: ToolRequest, as_json: bool) -> int:
     live = not as_json and sys.stdout.isatty()
     shown = False
     try:
-        try:
-            for event in task.wait_events():
-                if isinstance(event, PartDone) and event.of and sys.stderr.isatty():
-                    print(f"\r{event.done}/{event.of}", end="", file=sys.stderr, flush=True)
-                elif isinstance(event, Anew):
-                    live = False  # what stands on a terminal cannot be taken back
-                elif isinstance(event, TextDelta) and live:
-                    shown = True
-                    sys.stdout.write(event.text)
-                    sys.stdout.flush()
-        except KeyboardInterrupt:
-            task.cancel()
-        outcome = task.result()
-    except CancelledError:
-        return 1
+        for event in task.wait_events():
+            if isinstance(event, PartDone) and event.of and sys.stderr.isatty():
+                print(f"\r{event.done}/{event.of}", end="", file=sys.stderr, flush=True)
+            elif isinstance(event, Anew):
+                live = False  # what stands on a terminal cannot be taken back
+            elif isinstance(event, TextDelta) and live:
+                shown = True
+                sys.stdout.write(event.text)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        task.cancel()
+    outcome = task.result()
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if as_json:

@@ -52,7 +52,7 @@ class ToolOutcome:
     """`sources`: the sentences of the text that `said` speaks of."""
 
     text: str
-    complete: bool = True  # else it was stopped
+    complete: bool = True  # else it was stopped, perhaps before there was any text
     cut_off: bool = False  # the model came to the limit of its reply
     shortened: bool = False  # not all of the text was read
     parts: int = 1

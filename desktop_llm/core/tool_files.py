@@ -242,13 +242,14 @@ def _variables(values: Mapping[str, Any]) -> tuple[Variable, ...]:
             if default:
                 raise ToolError(Flaw.WRONG, "default")
             default = choices[0].value
-        menu = table.get("menu", False)
-        if not isinstance(menu, bool):
-            raise ToolError(Flaw.WRONG, "menu")
+        flags = {key: table.get(key, False) for key in ("menu", "required")}
+        for key, value in flags.items():
+            if not isinstance(value, bool):
+                raise ToolError(Flaw.WRONG, key)
         title = _words(table, "title", LONGEST_NAME)
         made[name] = Variable(
             name=name, title=title if title.en or title.zh_CN else Words(name), kind=kind,
-            default=default, choices=choices, menu=menu,
+            default=default, choices=choices, **flags,
         )  # fmt: skip
     return tuple(made.values())
 
@@ -382,8 +383,9 @@ def _variable_values(variable: Variable) -> dict[str, Any]:
     }  # fmt: skip
     if variable.default:
         values["default"] = variable.default
-    if variable.menu:
-        values["menu"] = True
+    for key, value in (("menu", variable.menu), ("required", variable.required)):
+        if value:
+            values[key] = True
     if variable.choices:
         values["choices"] = [
             {

@@ -84,6 +84,7 @@ class Variable:
     default: str = ""
     choices: tuple[Choice, ...] = ()
     menu: bool = False  # its choices are entries of the tool's menu
+    required: bool = False  # the tool cannot run without it
 
     def choice(self, value: str) -> Choice | None:
         return next((each for each in self.choices if each.value == value), None)

@@ -42,6 +42,7 @@ from desktop_llm.core.tool_results import (
 from desktop_llm.core.tools import (
     Long,
     Output,
+    Tool,
     VariableKind,
     instruction_for,
     instruction_language,
@@ -145,8 +146,12 @@ class _ToolJob:
     def _run(self) -> None:
         try:
             outcome = self._outcome()
-        except (DesktopLlmError, CancelledError) as error:
-            end: Callable[[], object] = lambda error=error: self.task.fail(error)  # type: ignore[misc]  # noqa: E731
+        except CancelledError:
+            nothing = ToolOutcome(text="", complete=False)
+            end: Callable[[], object] = lambda: self.task.finish(nothing)  # noqa: E731
+        except DesktopLlmError as error:
+            fault = error
+            end = lambda: self.task.fail(fault)  # noqa: E731
         except Exception as error:
             logger.exception("a text tool failed")
             bug = ProgramFault(FaultCode.BUG, detail=f"{type(error).__name__}: {error}")
@@ -185,7 +190,7 @@ class _ToolJob:
             complete = False
             made = self._joined([*self._done, clean_reply(self._streamed, "")])
         outcome = replace(
-            self._finished(text, made), complete=complete, cut_off=self._cut_off,
+            outcome_of(tool, text, made), complete=complete, cut_off=self._cut_off,
             shortened=self._shortened, parts=max(1, self._parts), known_parts=self._known,
             model=model.name, seconds=time.monotonic() - begun,
         )  # fmt: skip
@@ -389,24 +394,6 @@ class _ToolJob:
         between = "" if output in _WRITTEN_ANEW else "\n\n"
         return between.join(each for each in made if each.strip())
 
-    def _finished(self, text: str, made: str) -> ToolOutcome:
-        output = self._request.tool.output
-        if output is Output.SUMMARY:
-            sources = sentences(text)
-            evidence = Evidence([span.of(text) for span in sources])
-            said = tuple(SaidSentence(span, evidence.of(span.of(made))) for span in sentences(made))
-            return ToolOutcome(text=made, said=said, sources=tuple(sources))
-        if output is Output.QUOTES:
-            shown, dropped = quotes_in(made, text)
-            return ToolOutcome(text=shown, dropped=dropped)
-        if output is Output.JSON:
-            return ToolOutcome(text=json_text(made))
-        if output is Output.LIST:
-            return ToolOutcome(text=joined_lists([made]))
-        if output is Output.TABLE:
-            return ToolOutcome(text=joined_tables([made]) or made)
-        return ToolOutcome(text=made)
-
     def _keep(self, text: str, outcome: ToolOutcome, model: str) -> int:
         if self._history is None:
             return 0
@@ -421,6 +408,26 @@ class _ToolJob:
         except EnvironmentFault as fault:
             logger.info("a result is not in the history: %s", fault.code.value)
             return 0
+
+
+def outcome_of(tool: Tool, text: str, made: str) -> ToolOutcome:
+    """What a model made of a text, as the tool's kind of result."""
+    output = tool.output
+    if output is Output.SUMMARY:
+        sources = sentences(text)
+        evidence = Evidence([span.of(text) for span in sources])
+        said = tuple(SaidSentence(span, evidence.of(span.of(made))) for span in sentences(made))
+        return ToolOutcome(text=made, said=said, sources=tuple(sources))
+    if output is Output.QUOTES:
+        shown, dropped = quotes_in(made, text)
+        return ToolOutcome(text=shown, dropped=dropped)
+    if output is Output.JSON:
+        return ToolOutcome(text=json_text(made))
+    if output is Output.LIST:
+        return ToolOutcome(text=joined_lists([made]))
+    if output is Output.TABLE:
+        return ToolOutcome(text=joined_tables([made]) or made)
+    return ToolOutcome(text=made)
 
 
 def details_of(outcome: ToolOutcome) -> Mapping[str, Any]:

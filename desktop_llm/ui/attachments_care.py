@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Qt
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.documents import PASTE, Document, DocumentKind
@@ -73,6 +73,7 @@ class AttachmentsCare(QObject):
         self._of: int | None = None  # the conversation whose draft they stand in
         self._tokens: dict[tuple[int, Take], int] = {}
         self._asked = 0  # for the list; an older one comes too late
+        self.watch_text: Callable[[QWidget], None] = lambda _field: None  # of a document
         editor = self._composer.editor
         editor.longest_paste = PASTE
         editor.files_given.connect(self.attach_files)
@@ -223,7 +224,9 @@ class AttachmentsCare(QObject):
             return chat.attachments.get(key), chat.attachments.whole(key)
 
         def show(found: tuple[Attachment, str]) -> None:
-            DocumentDialog(*found, self._view).open()
+            dialog = DocumentDialog(*found, self._view)
+            self.watch_text(dialog.view)
+            dialog.open()
 
         self._bridge.run(read, show, self._fail)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QMenu
 
 from desktop_llm.core.context import Care
 from desktop_llm.core.conversations import StoredMessage, TreeNode
@@ -53,6 +54,7 @@ class BranchCare(QObject):
         self.compare: Callable[[int, int], None] = lambda _one, _other: None
         self.tell_about: Callable[[int], None] = lambda _key: None
         self.open_attachment: Callable[[int], None] = lambda _number: None
+        self.add_tools: Callable[[QMenu, int], None] = lambda _menu, _key: None
         self.models: list[str] = []  # names of those that can be used
         self.may_retry = shown.may_retry
         self.may_go_on = shown.may_go_on

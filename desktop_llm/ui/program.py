@@ -39,14 +39,18 @@ from desktop_llm.ui.notifier import Notifier
 from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
+from desktop_llm.ui.tools_care import ToolsCare
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, use_language
 from desktop_llm.words.faults import word_fault
 
 if TYPE_CHECKING:
+    from desktop_llm.core.tools import Tool
     from desktop_llm.services.bundle import Services
     from desktop_llm.ui.discover_care import DiscoverCare
     from desktop_llm.ui.library_care import LibraryCare
+    from desktop_llm.ui.tool_runner import TextTarget
+    from desktop_llm.ui.tools_page_care import ToolsPageCare
 
 
 logger = logging.getLogger(__name__)
@@ -222,6 +226,7 @@ class Program(QObject):
         self.workspace.start(services.chat, conversation)
         self._model_care.start()
         self._jobs_care.start()
+        self._tools_care.start()
         self._end_work()
 
     def _shown_conversation(self) -> int | None:
@@ -270,6 +275,7 @@ class Program(QObject):
                 Page.CONNECTIONS: self._connections_page,
                 Page.MODELS: self._models_page,
                 Page.DISCOVER: self._discover_page,
+                Page.TOOLS: self._tools_page,
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -316,6 +322,11 @@ class Program(QObject):
             self.change,
             lambda: self.services,
         )
+        self._tools_care = ToolsCare(
+            workspace, bridge, lambda: self.services, workspace.chat.show_fault
+        )
+        self._tools_page_care: ToolsPageCare | None = None
+        self._tools_care.page_wanted.connect(self._open_in_tools)
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._leaving = Leaving(
@@ -346,6 +357,7 @@ class Program(QObject):
         handle(Command.IMPORT, self._exchange_care.choose_files)
         handle(Command.PRIVATE, self._private_care.begin)
         handle(Command.MODELS_FOLDER, self._open_models_folder)
+        handle(Command.MANAGE_TOOLS, self._manage_tools)
         handle(Command.OFFLINE, self._network_care.toggle_offline)
         handle(Command.DIAGNOSTICS, self._data_care.save_diagnostics)
         handle(Command.QUIT, self._leaving.quit)
@@ -376,6 +388,7 @@ class Program(QObject):
             self.workspace.start(private or services.chat, conversation, waiting)
             self._model_care.start()
             self._jobs_care.start()
+            self._tools_care.start()
             self._end_work()
 
         self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
@@ -487,6 +500,29 @@ class Program(QObject):
         care.connect_page(page)
         self._discover_care = care
         return page
+
+    def _tools_page(self) -> QWidget:
+        from desktop_llm.ui.pages.tools import ToolsPage
+        from desktop_llm.ui.tools_page_care import ToolsPageCare
+
+        page = ToolsPage()
+        self._tools_page_care = ToolsPageCare(
+            page, self.workspace, self._work_bridge, lambda: self.services, self._tools_care
+        )
+        return page
+
+    def _open_in_tools(self, tool: "Tool", values: dict[str, str], target: "TextTarget") -> None:
+        self.workspace.show_page(Page.TOOLS)
+        if self._tools_page_care is not None:
+            self._tools_page_care.take(tool, values, target)
+
+    def _manage_tools(self) -> None:
+        from desktop_llm.ui.tool_manager import ToolManager
+
+        manager = ToolManager(
+            self.workspace, self._work_bridge, lambda: self.services, self._tools_care
+        )
+        manager.open()
 
     def _jobs_page(self) -> QWidget:
         from desktop_llm.ui.pages.jobs import JobsPage

@@ -158,9 +158,9 @@ QToolButton#foldable:checked { background: transparent; }
 QToolButton#foldable:checked:hover { background: $hover; }
 QComboBox QAbstractItemView { border: 1px solid $border; background: $surface; padding: 0;
   selection-background-color: $tint; selection-color: $text; }
-QPlainTextEdit { border: 1px solid $border; border-radius: 6px; padding: 4px;
+QPlainTextEdit, QTextEdit { border: 1px solid $border; border-radius: 6px; padding: 4px;
   background: $surface; }
-QPlainTextEdit:focus { border: 2px solid $accent; padding: 3px; }
+QPlainTextEdit:focus, QTextEdit:focus { border: 2px solid $accent; padding: 3px; }
 QProgressBar { border: none; border-radius: 2px; background: $border; max-height: 4px; }
 QProgressBar::chunk { border-radius: 2px; background: $accent; }
 QMenu { border: 1px solid $border; background: $surface; padding: 4px; }
@@ -199,7 +199,8 @@ QFrame#tag QPushButton:hover { text-decoration: underline; }
 QFrame#tag QPushButton:focus, QFrame#tag QToolButton:focus { border: 1px solid $accent;
   border-radius: ${pill}px; }
 QFrame#tag QToolButton { border-radius: ${pill}px; }
-QFrame#picker { background: $surface; border: 1px solid $border; border-radius: 10px; }
+QFrame#picker, QFrame#popup { background: $surface; border: 1px solid $border;
+  border-radius: 10px; }
 QStatusBar { border-top: 1px solid $border; color: $muted; }
 QStatusBar::item { border: none; }
 QStatusBar QToolButton { color: $muted; border-width: 1px; padding: 0 4px; max-height: 16px; }

@@ -49,6 +49,7 @@ class Page(Enum):
     CONNECTIONS = Command.CONNECTIONS
     MODELS = Command.MODELS
     DISCOVER = Command.DISCOVER
+    TOOLS = Command.TOOLS
     WELCOME = None
 
 
@@ -126,7 +127,7 @@ class Workspace(QWidget):
         self.chat.library.made.connect(self._guard_keys)
         self.rail = Rail(
             self.commands,
-            [Command.CHAT, Command.MODELS, Command.CORRECTIONS, Command.JOBS],
+            [Command.CHAT, Command.TOOLS, Command.MODELS, Command.CORRECTIONS, Command.JOBS],
             [Command.SETTINGS],
             self,
         )
@@ -197,6 +198,7 @@ class Workspace(QWidget):
         handle(Command.JOBS, lambda: self.show_page(Page.JOBS))
         handle(Command.CONNECTIONS, lambda: self.show_page(Page.CONNECTIONS))
         handle(Command.MODELS, lambda: self.show_page(Page.MODELS))
+        handle(Command.TOOLS, lambda: self.show_page(Page.TOOLS))
         handle(Command.DISCOVER, lambda: self.show_page(Page.DISCOVER))
         for command, step in ((Command.LARGER, 1), (Command.SMALLER, -1), (Command.NORMAL, 0)):
             handle(command, partial(self.font_step_wanted.emit, step))

@@ -1,6 +1,6 @@
 """What a search found, as a list that opens it."""
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
@@ -11,6 +11,7 @@ from desktop_llm.ui.widgets.list_rows import ID_ROLE, HitDelegate
 class FoundList(QListView):
     chosen = Signal(int, object)  # conversation, message or None
     delete_wanted = Signal(int)  # the conversation that the hit is in
+    menu_wanted = Signal(int, QPoint)  # of a message
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -22,6 +23,14 @@ class FoundList(QListView):
         self.setAccessibleName(name)
         self.activated.connect(self.choose)
         self.clicked.connect(self.choose)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._want_menu)
+
+    def _want_menu(self, place: QPoint) -> None:
+        index = self.indexAt(place)
+        message = index.data(MESSAGE_ROLE) if index.isValid() else None
+        if isinstance(message, int):
+            self.menu_wanted.emit(message, self.viewport().mapToGlobal(place))
 
     def enter(self) -> None:
         """The keyboard is at the first of them."""

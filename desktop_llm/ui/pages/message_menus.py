@@ -69,6 +69,9 @@ class MessageDeeds(Protocol):
 
     def open_attachment(self, number: int) -> None: ...
 
+    def add_tools(self, menu: QMenu, key: int) -> None:
+        """What can be done with its text."""
+
     def care_of(self, key: int) -> Care: ...
 
     def take_care(self, key: int, care: Care) -> None: ...
@@ -161,6 +164,9 @@ class MessageMenus(QObject):
             )
         menu.addAction(_("Select all"), transcript.select_all)
         menu.addSeparator()
+        if not deeds.is_live(key):
+            deeds.add_tools(menu, key)
+            menu.addSeparator()
         if not deeds.is_live(key):
             menu.addAction(icon("pencil-simple"), _("Edit"), lambda: deeds.edit(key))
         if deeds.may_retry(key):

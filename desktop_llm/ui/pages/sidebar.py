@@ -46,6 +46,7 @@ class Sidebar(QWidget):
     rename_wanted = Signal(int, str)
     delete_wanted = Signal(list)  # conversations
     delete_folder_wanted = Signal(int)
+    found_menu_wanted = Signal(int, QPoint)  # of a message that a search found
 
     def __init__(self, actions: Actions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,6 +91,7 @@ class Sidebar(QWidget):
         self.search.returnPressed.connect(self._open_first)
         self.search.down_pressed.connect(self._enter_found)
         self._found.chosen.connect(self.chosen)
+        self._found.menu_wanted.connect(self.found_menu_wanted)
         self._found.delete_wanted.connect(lambda number: self.delete_wanted.emit([number]))
         head = QHBoxLayout()
         head.setSpacing(4)

@@ -1,0 +1,181 @@
+"""Runs a tool for a view that shows it: the popup's or the page's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
+
+from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.text_tools import ToolOutcome, ToolRequest, ToolTask
+from desktop_llm.core.tools import Output, Tool
+from desktop_llm.rendering.differences import Piece, differences
+from desktop_llm.ui.bridge import Bridge
+from desktop_llm.ui.pages.tool_view import ToolView
+from desktop_llm.words import _
+from desktop_llm.words.faults import word_fault
+
+if TYPE_CHECKING:
+    from desktop_llm.services.bundle import Services
+
+LONGEST_DIFFERENCE = 400_000  # characters; more is shown as text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextTarget:
+    """A text that a tool works on, and what can be done with what comes of it."""
+
+    text: str
+    replace: Callable[[str], object] | None = None
+    insert: Callable[[str], object] | None = None
+    title: str = ""
+    traceless: bool = False  # a private conversation's
+    owner: QWidget | None = None  # gets the focus back
+
+
+class ToolRunner(QObject):
+    ended = Signal(object)  # an outcome
+    sources_chosen = Signal(list)
+
+    def __init__(
+        self,
+        view: ToolView,
+        bridge: Bridge,
+        services: "Callable[[], Services | None]",
+        target: Callable[[], TextTarget],
+    ) -> None:
+        super().__init__(view)
+        self._view = view
+        self._bridge = bridge
+        self._services = services
+        self._target = target
+        self._tool: Tool | None = None
+        self._task: ToolTask | None = None
+        view.run_wanted.connect(self.run)
+        view.stop_wanted.connect(self.stop)
+
+    def open(self, tool: Tool, values: Mapping[str, str]) -> None:
+        self.stop()
+        self._tool = tool
+        target = self._target()
+        self._view.open(
+            tool, target.text, values, target.replace is not None, target.insert is not None
+        )
+
+    def run(self, fresh: bool = False) -> None:
+        services, tool = self._services(), self._tool
+        if services is None or tool is None:
+            return
+        self.stop()
+        view, target = self._view, self._target()
+        if view.form is not None and (lacking := view.form.lacks()):
+            view.show_fault(_("“{name}” is empty.").format(name=lacking), _("Fill it in."), [])
+            return
+        view.began(target.text)
+        request = ToolRequest(
+            tool=tool, text=target.text, values=view.values(), title=target.title, fresh=fresh,
+            traceless=target.traceless,
+        )  # fmt: skip
+
+        def begin() -> ToolTask:
+            return services.tools.work.run(request)
+
+        def follow(task: ToolTask) -> None:
+            if self._task is not None:  # another one was begun meanwhile
+                task.cancel()
+                return
+            self._task = task
+            self._bridge.follow(
+                task,
+                lambda event: self._view.show_event(event) if self._task is task else None,
+                lambda outcome: self._done(task, request, outcome),
+                lambda fault: self._failed(task, fault),
+            )
+
+        self._bridge.run(begin, follow, lambda fault: self._failed(None, fault))
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None
+
+    def show_again(self, source: str, result: str) -> None:
+        """From the history: with what it rests on, and its changes, but without the model."""
+        tool = self._tool
+        if tool is None:
+            return
+        self.stop()
+        self._task = None
+        self._view.began(source)
+
+        def work() -> tuple[ToolOutcome, list[Piece]]:
+            from desktop_llm.services.text_tools import outcome_of
+
+            made = outcome_of(tool, source, result)
+            anew = tool.output is Output.EDIT and len(source) <= LONGEST_DIFFERENCE
+            return made, differences(source.strip("\n"), result) if anew else []
+
+        self._bridge.run(work, lambda found: self._show(*found))
+
+    def _done(self, task: ToolTask, request: ToolRequest, outcome: ToolOutcome) -> None:
+        if self._task is not task:
+            return
+        self._task = None
+        if not outcome.text and not outcome.complete:
+            self._view.ended_without()
+            return
+        anew = request.tool.output is Output.EDIT and len(request.text) <= LONGEST_DIFFERENCE
+        if not anew:
+            self._show(outcome, [])
+            return
+        self._bridge.run(
+            lambda: differences(request.text.strip("\n"), outcome.text),
+            lambda pieces: self._show(outcome, pieces),
+        )
+
+    def _show(self, outcome: ToolOutcome, pieces: list[Piece]) -> None:
+        self._view.show_outcome(outcome, pieces)
+        self.ended.emit(outcome)
+
+    def _failed(self, task: ToolTask | None, fault: DesktopLlmError) -> None:
+        if self._task is not task:
+            return
+        self._task = None
+        words = word_fault(fault)
+        again: list[tuple[str, Callable[[], object]]] = [(_("Try again"), lambda: self.run())]
+        self._view.show_fault(words.what, words.next_step, again)
+
+
+def target_of(editor: QPlainTextEdit | QTextEdit, title: str = "") -> TextTarget:
+    """What is chosen in a field, or all of it. Replacing it is one step to undo."""
+    cursor = QTextCursor(editor.textCursor())
+    if not cursor.hasSelection():
+        cursor.select(QTextCursor.SelectionType.Document)
+    text = cursor.selection().toPlainText()
+    if editor.isReadOnly():
+        return TextTarget(text, title=title, owner=editor)
+
+    def replace(new: str) -> None:
+        cursor.insertText(new)
+        _show_end(editor, cursor)
+
+    def insert(new: str) -> None:
+        after = QTextCursor(cursor)
+        after.setPosition(cursor.selectionEnd())
+        joined = text[-1:].isspace() or not text
+        after.insertText(new if joined else f" {new}" if "\n" not in new else f"\n\n{new}")
+        _show_end(editor, after)
+
+    return TextTarget(text, replace, insert, title=title, owner=editor)
+
+
+def _show_end(editor: QPlainTextEdit | QTextEdit, cursor: QTextCursor) -> None:
+    end = QTextCursor(editor.document())
+    end.setPosition(cursor.position())
+    editor.setTextCursor(end)
+    editor.setFocus(Qt.FocusReason.OtherFocusReason)
