@@ -150,6 +150,9 @@ def _work(tools: ToolsOnDemand, request: ToolRequest, as_json: bool) -> int:
         print(json.dumps(outcome_values(request, outcome), ensure_ascii=False))
     elif live and shown:
         print()
+    elif outcome.judged is not None:
+        judgement = outcome.judged.judgement
+        print(f"{outcome.text}\t{judgement.probability:.3f}\t{judgement.unsure.value}".rstrip())
     else:
         print(outcome.text)
     if outcome.cut_off:
@@ -183,6 +186,22 @@ def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]
                 "supported": said.support.is_supported,
             }
             for said in outcome.said
+        ]
+    if (judged := outcome.judged) is not None:
+        values["label"] = outcome.text
+        values["probabilities"] = {
+            label.value: round(share, 4)
+            for label, share in zip(judged.labels, judged.judgement.probabilities, strict=True)
+        }
+        values["unsure"] = judged.judgement.unsure.value
+        values["sentences"] = [
+            {
+                "span": [each.span.start, each.span.end],
+                "label": judged.labels[each.label].value,
+                "probability": round(each.probability, 4),
+                "unsure": each.unsure.value,
+            }
+            for each in judged.sentences
         ]
     if outcome.dropped:
         values["dropped"] = outcome.dropped

@@ -8,7 +8,7 @@ class NamedLanguage:
     code: str  # ISO 639-1, with the script or region where it matters
     english: str
     chinese: str
-    own: str
+    own: str  # as its speakers write it; where few systems have the letters, the English name
 
 
 LANGUAGES = (
@@ -30,7 +30,7 @@ LANGUAGES = (
     NamedLanguage("uk", "Ukrainian", "乌克兰语", "українська"),
     NamedLanguage("tr", "Turkish", "土耳其语", "Türkçe"),
     NamedLanguage("ar", "Arabic", "阿拉伯语", "العربية"),
-    NamedLanguage("hi", "Hindi", "印地语", "हिन्दी"),
+    NamedLanguage("hi", "Hindi", "印地语", "Hindi"),
     NamedLanguage("th", "Thai", "泰语", "ไทย"),
     NamedLanguage("vi", "Vietnamese", "越南语", "Tiếng Việt"),
     NamedLanguage("id", "Indonesian", "印度尼西亚语", "Bahasa Indonesia"),

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.evidence import Support
+from desktop_llm.core.labels import Judgement, Unsure
 from desktop_llm.core.segments import Span
 from desktop_llm.core.tasks import Task
-from desktop_llm.core.tools import Tool
+from desktop_llm.core.tools import Label, Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,23 @@ class SaidSentence:
     support: Support
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedSentence:
+    span: Span  # in the source
+    label: int  # which one is the likeliest
+    probability: float
+    unsure: Unsure
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How likely each label is for the text, and which sentences speak for which."""
+
+    labels: tuple[Label, ...]
+    judgement: Judgement
+    sentences: tuple[JudgedSentence, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOutcome:
     """`sources`: the sentences of the text that `said` speaks of."""
@@ -60,6 +78,7 @@ class ToolOutcome:
     dropped: int = 0  # pieces that do not stand in the text
     said: tuple[SaidSentence, ...] = ()
     sources: tuple[Span, ...] = ()
+    judged: Judged | None = None
     model: str = ""
     seconds: float = 0.0
     run: int = 0  # in the history

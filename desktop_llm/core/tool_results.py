@@ -23,6 +23,8 @@ def clean_reply(text: str, source: str) -> str:
     said = re.sub(r"\s*</text(?:-\d{1,3})?>\s*\Z", "", said)
     if (found := _FENCE.match(said)) is not None and not source.lstrip().startswith("```"):
         said = found[1].strip()
+    if "<text" not in source:
+        said = re.sub(r"\s*</?text(?:-\d{1,3})?>\s*", " ", said).strip()
     for opened, closed in ('""', "“”", "「」"):
         whole = said[:1] == opened and said[-1:] == closed and len(said) > 2
         if whole and opened not in said[1:-1] and source.strip()[:1] != opened:

@@ -19,12 +19,15 @@ from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.evidence import Evidence
 from desktop_llm.core.excerpts import Excerpts
 from desktop_llm.core.generation import FinishReason, GenerationRequest
+from desktop_llm.core.labels import Judgement, Unsure, UnsureRule
 from desktop_llm.core.models import InstalledModel, LoadOptions
 from desktop_llm.core.segments import Part, parts, sentences
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
 from desktop_llm.core.text_tools import (
     Anew,
+    Judged,
+    JudgedSentence,
     PartDone,
     SaidSentence,
     ToolOutcome,
@@ -52,6 +55,7 @@ from desktop_llm.core.tools import (
 from desktop_llm.engine.arbiter import Priority
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.engine_work import EngineWork
+from desktop_llm.services.labelling import Labeller
 from desktop_llm.services.models import ModelService, load_options
 from desktop_llm.storage.tool_history import ToolHistory, ToolRun
 
@@ -62,6 +66,9 @@ SPARE = 16  # tokens that nobody has counted
 PART_TOKENS = 1200  # of a part that is read; a small model overlooks much in a longer one
 CHANGED_TOKENS = 400  # of a part that is written anew
 LEAST_PART = 48  # tokens; a context that leaves less is too small
+JUDGED_TOKENS = 400  # of a part that is judged at once
+MOST_JUDGED = 2000  # sentences that are judged by themselves
+SPLIT = 0.4  # of the surely judged sentences that speak for another label
 MERGES = 6  # steps at most, from many parts to one
 TITLE = 60  # characters of a text that name it
 _WRITTEN_ANEW = (Output.EDIT, Output.TRANSLATION)
@@ -181,6 +188,9 @@ class _ToolJob:
         options = model.settings.applied_to(load_options(self._settings()))
         self._work.load(model, options, self._settings().idle_unload_minutes * 60, self.task.post)
         self._model_key = _model_key(model, options)
+        if tool.output is Output.LABELS:
+            outcome = replace(self._label(text), model=model.name, seconds=time.monotonic() - begun)
+            return replace(outcome, run=self._keep(text, outcome, model.name))
         complete = True
         try:
             made = self._apply(text)
@@ -195,6 +205,34 @@ class _ToolJob:
             model=model.name, seconds=time.monotonic() - begun,
         )  # fmt: skip
         return replace(outcome, run=self._keep(text, outcome, model.name))
+
+    # --- labels ----------------------------------------------------------------------------------
+
+    def _label(self, text: str) -> ToolOutcome:
+        """The text as a whole, by its parts where it is long, and each of its sentences."""
+        labeller = Labeller(self._work, self._request.tool, self._request.values, self._language)
+        spans = sentences(text)
+        found = parts(text, spans, JUDGED_TOKENS, self._work.count)
+        several = spans[:MOST_JUDGED] if len(spans) > 1 else []
+        pieces = [part.span.of(text) for part in found] + [span.of(text) for span in several]
+        self._parts = len(pieces)
+
+        def tell(done: int) -> None:
+            self.task.post(PartDone(done, len(pieces)))
+
+        judgements = labeller.judge(pieces, tell)
+        own = judgements[len(found) :]
+        judged = tuple(
+            JudgedSentence(span, each.label, each.probability, each.unsure)
+            for span, each in zip(several, own, strict=True)
+        )
+        lengths = [part.span.end - part.span.start for part in found]
+        whole = together(judgements[: len(found)], lengths, own)
+        label = labeller.labels[whole.label]
+        return ToolOutcome(
+            text=label.value, parts=len(found), judged=Judged(labeller.labels, whole, judged),
+            shortened=len(spans) > MOST_JUDGED,
+        )  # fmt: skip
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -428,6 +466,31 @@ def outcome_of(tool: Tool, text: str, made: str) -> ToolOutcome:
     if output is Output.TABLE:
         return ToolOutcome(text=joined_tables([made]) or made)
     return ToolOutcome(text=made)
+
+
+def together(
+    found: Sequence[Judgement], lengths: Sequence[int], sentences_of_it: Sequence[Judgement]
+) -> Judgement:
+    """Parts of one text as one judgement: by length; split where surely judged sentences differ."""
+    total = sum(lengths)
+    count = len(found[0].probabilities)
+    shares = tuple(
+        sum(each.probabilities[at] * length for each, length in zip(found, lengths, strict=True))
+        / total
+        for at in range(count)
+    )
+    best = max(range(count), key=shares.__getitem__)
+    second = max(share for at, share in enumerate(shares) if at != best)
+    unsure = found[0].unsure if len(found) == 1 else Unsure.NO
+    rule = UnsureRule()
+    if shares[best] - second < rule.least_margin:
+        unsure = Unsure.CLOSE
+    elif not unsure:
+        sure = [each.label for each in sentences_of_it if each.unsure is Unsure.NO]
+        others = sum(label != best for label in sure)
+        if others >= max(1, SPLIT * len(sure)):
+            unsure = Unsure.SPLIT
+    return Judgement(best, shares, unsure)
 
 
 def details_of(outcome: ToolOutcome) -> Mapping[str, Any]:

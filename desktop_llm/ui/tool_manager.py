@@ -1,6 +1,6 @@
 """A person's text tools kept: added, changed, ordered, imported and exported, and tried out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,10 +57,12 @@ class ToolManager(QObject):
         self._dialog.open()
         return self._dialog
 
-    def _read(self, current: str = "") -> None:
+    def _read(self, current: str = "", refused: "Sequence[ToolProblem]" = ()) -> None:
+        """`refused`: what could not be taken just now."""
+
         def show(shelf: "Shelf") -> None:
             if isValid(self._dialog):
-                problems = [problem_words(problem) for problem in shelf.problems]
+                problems = [problem_words(problem) for problem in (*shelf.problems, *refused)]
                 self._dialog.show_tools(shelf.tools, problems, current)
             self._tools.changed.emit()
 
@@ -119,9 +121,7 @@ class ToolManager(QObject):
             taken, problems = found
             words = counted("{number} tool imported.", "{number} tools imported.", len(taken))
             self._workspace.toasts.show(words)
-            self._read(taken[-1].id if taken else "")
-            if problems and isValid(self._dialog):
-                self._dialog.say("\n".join(problem_words(problem) for problem in problems))
+            self._read(taken[-1].id if taken else "", problems)
 
         self._bridge.write(lambda: services.tools.shelf.import_files(paths), told, self._fail)
 

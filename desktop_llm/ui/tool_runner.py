@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
+from shiboken6 import isValid
 
 from desktop_llm.core.errors import DesktopLlmError
-from desktop_llm.core.text_tools import ToolOutcome, ToolRequest, ToolTask
+from desktop_llm.core.text_tools import ToolEvent, ToolOutcome, ToolRequest, ToolTask
 from desktop_llm.core.tools import Output, Tool
 from desktop_llm.rendering.differences import Piece, differences
 from desktop_llm.ui.bridge import Bridge
@@ -53,6 +54,7 @@ class ToolRunner(QObject):
         self._target = target
         self._tool: Tool | None = None
         self._task: ToolTask | None = None
+        self._asked = 0  # runs; of an older one nothing is shown
         view.run_wanted.connect(self.run)
         view.stop_wanted.connect(self.stop)
 
@@ -73,6 +75,9 @@ class ToolRunner(QObject):
         if view.form is not None and (lacking := view.form.lacks()):
             view.show_fault(_("“{name}” is empty.").format(name=lacking), _("Fill it in."), [])
             return
+        self._task = None
+        self._asked += 1
+        nth = self._asked
         view.began(target.text)
         request = ToolRequest(
             tool=tool, text=target.text, values=view.values(), title=target.title, fresh=fresh,
@@ -83,22 +88,33 @@ class ToolRunner(QObject):
             return services.tools.work.run(request)
 
         def follow(task: ToolTask) -> None:
-            if self._task is not None:  # another one was begun meanwhile
+            if self._asked != nth or not isValid(self._view):  # nobody looks any more
                 task.cancel()
                 return
             self._task = task
             self._bridge.follow(
                 task,
-                lambda event: self._view.show_event(event) if self._task is task else None,
+                lambda event: self._heard(task, event),
                 lambda outcome: self._done(task, request, outcome),
                 lambda fault: self._failed(task, fault),
             )
 
-        self._bridge.run(begin, follow, lambda fault: self._failed(None, fault))
+        def failed(fault: DesktopLlmError) -> None:
+            if self._asked == nth:
+                self._failed(None, fault)
+
+        self._bridge.run(begin, follow, failed)
+
+    def _heard(self, task: ToolTask, event: ToolEvent) -> None:
+        if self._task is task and isValid(self._view):
+            self._view.show_event(event)
 
     def stop(self) -> None:
+        self._asked += 1
         if self._task is not None:
             self._task.cancel()
+        elif self._view.running:
+            self._view.ended_without()
 
     @property
     def running(self) -> bool:
@@ -123,7 +139,7 @@ class ToolRunner(QObject):
         self._bridge.run(work, lambda found: self._show(*found))
 
     def _done(self, task: ToolTask, request: ToolRequest, outcome: ToolOutcome) -> None:
-        if self._task is not task:
+        if self._task is not task or not isValid(self._view):
             return
         self._task = None
         if not outcome.text and not outcome.complete:
@@ -139,11 +155,13 @@ class ToolRunner(QObject):
         )
 
     def _show(self, outcome: ToolOutcome, pieces: list[Piece]) -> None:
+        if not isValid(self._view):
+            return
         self._view.show_outcome(outcome, pieces)
         self.ended.emit(outcome)
 
     def _failed(self, task: ToolTask | None, fault: DesktopLlmError) -> None:
-        if self._task is not task:
+        if self._task is not task or not isValid(self._view):
             return
         self._task = None
         words = word_fault(fault)

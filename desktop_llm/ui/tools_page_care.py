@@ -56,7 +56,6 @@ class ToolsPageCare(QObject):
         tools.changed.connect(self._show_tools)
         page.text_edited.connect(self._edited)
         view.replace_wanted.connect(self._replace)
-        view.insert_wanted.connect(lambda text: self._replace(f"{page.text()}\n\n{text}"))
         view.chat_wanted.connect(tools.to_chat)
         for field in (page.source, view.result):
             tools.watch(field)
@@ -102,8 +101,7 @@ class ToolsPageCare(QObject):
     def _target(self) -> TextTarget:
         page = self._page
         return TextTarget(
-            page.text(), replace=self._replace,
-            insert=self._replace, title=self._title, traceless=self._traceless,
+            page.text(), replace=self._replace, title=self._title, traceless=self._traceless,
         )  # fmt: skip
 
     def _replace(self, text: str) -> None:

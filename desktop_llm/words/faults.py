@@ -153,6 +153,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The value of “{name}” is outside what is possible."),
         _("Choose a value from {low} to {high}."),
     ),
+    FaultCode.FEW_LABELS: lambda: (
+        _("One label is no choice."),
+        _("Give two or more, separated by commas."),
+    ),
     FaultCode.LABEL_TWICE: lambda: (
         _("Two labels are the same: “{label}”."),
         _("Give each label other words."),

@@ -38,16 +38,16 @@ from desktop_llm.core.tools import (
     VariableKind,
     Words,
 )
-from desktop_llm.ui.icons import icon
+from desktop_llm.ui.icons import ON_ACCENT, icon
 from desktop_llm.ui.pages.tool_popup import tool_icon
 from desktop_llm.ui.pages.tool_view import ToolView, tool_title
 from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.widgets.plain_text import plain_label
-from desktop_llm.words import _
+from desktop_llm.words import _, noted
 
 WIDTH, HEIGHT, LIST = 1040, 640, 200  # pixels
 INSTRUCTION_LINES, SAMPLE_LINES = 6, 4
-SAMPLE = "The library opens at nine on weekdays. Books may be kept for three weeks."
+SAMPLE = noted("The library opens at nine on weekdays. Books may be kept for three weeks.")
 ID = Qt.ItemDataRole.UserRole
 
 
@@ -103,6 +103,10 @@ class ToolEditor(QDialog):
         for output, words in output_words():
             self.output.addItem(words, output.value)
         self.long = Choice(icon("caret-down"), self)
+        for choice in (self.output, self.long):
+            choice.setSizeAdjustPolicy(
+                Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
         for long, words in long_words():
             self.long.addItem(words, long.value)
         self.icon_name = QLineEdit(self)
@@ -115,7 +119,7 @@ class ToolEditor(QDialog):
         self.problem = plain_label(parent=self)
         self.problem.setProperty("danger", True)
         self.problem.setWordWrap(True)
-        self.save_button = QPushButton(icon("check"), _("Save"), self)
+        self.save_button = QPushButton(icon("check", ON_ACCENT), _("Save"), self)
         self.save_button.setProperty("primary", True)
         self.save_button.clicked.connect(self._save)
         self.try_button = QPushButton(icon("play"), _("Try it"), self)
@@ -154,7 +158,7 @@ class ToolEditor(QDialog):
         fields = QFormLayout(form)
         fields.setContentsMargins(8, 0, 8, 0)
         fields.setVerticalSpacing(8)
-        fields.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        fields.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         hint = plain_label(
             _("{{text}} stands for the text; any other {{name}} is asked for."), form
         )

@@ -17,8 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
+from desktop_llm.core.labels import Unsure
 from desktop_llm.core.segments import Span
-from desktop_llm.core.text_tools import Anew, PartDone, ToolEvent, ToolOutcome
+from desktop_llm.core.text_tools import Anew, Judged, PartDone, ToolEvent, ToolOutcome
 from desktop_llm.core.tools import Output, Tool
 from desktop_llm.rendering.differences import Piece, with_changes
 from desktop_llm.ui.icons import ON_ACCENT, icon
@@ -31,6 +32,7 @@ from desktop_llm.ui.widgets.result_text import Marked, ResultText, Style
 from desktop_llm.words import _, counted, current_language
 
 STEPS = 1000  # of the progress bar
+BAR = 20  # signs of a whole bar
 QUOTED = 400  # characters of a source sentence that are shown
 
 
@@ -161,6 +163,7 @@ class ToolView(QWidget):
         self.clear()
         self._source = source
         self._running = True
+        self.sources_chosen.emit([])
         self._bar.setRange(0, 0)
         self._state.setText(_("The model reads the text …"))
         self._update()
@@ -229,6 +232,8 @@ class ToolView(QWidget):
             self.result.show_marked(list(self._change_pieces()))
         elif outcome.said:
             self.result.show_marked(_sentence_pieces(outcome))
+        elif outcome.judged is not None:
+            self.result.show_marked(_label_pieces(outcome.judged, self._source))
         else:
             self.result.show_text(self.text())
         self._state.setText(" ".join(self._notes(outcome)))
@@ -270,6 +275,8 @@ class ToolView(QWidget):
                     outcome.dropped,
                 )
             )
+        if outcome.judged is not None and (why := unsure_words(outcome.judged.judgement.unsure)):
+            notes.append(why)
         if outcome.shortened:
             notes.append(_("Only a part of the text was read."))
         if outcome.cut_off:
@@ -283,6 +290,10 @@ class ToolView(QWidget):
             self.result.mark_current(number)
             return
         outcome = self._outcome
+        if outcome is not None and outcome.judged is not None:
+            self.result.mark_current(number)
+            self.sources_chosen.emit([outcome.judged.sentences[number].span])
+            return
         if outcome is None or not 0 <= number < len(outcome.said):
             return
         self.result.mark_current(number)
@@ -371,6 +382,42 @@ def _sentence_pieces(outcome: ToolOutcome) -> list[Marked]:
         at = each.span.end
     made.append((outcome.text[at:], Style.PLAIN, -1))
     return [each for each in made if each[0]]
+
+
+def _label_pieces(judged: Judged, source: str) -> list[Marked]:
+    """The labels, the likeliest first, then the sentences with theirs."""
+    language = current_language().value
+    titles = [label.title.within(language) for label in judged.labels]
+    shares = judged.judgement.probabilities
+    order = sorted(range(len(shares)), key=lambda at: -shares[at])
+    width = max(len(title) for title in titles)
+    made: list[Marked] = []
+    for at in order:
+        bar = "█" * round(BAR * shares[at])
+        made.append((f"{titles[at]:{width}}  {100 * shares[at]:3.0f} %  {bar}\n", Style.PLAIN, -1))
+    if judged.sentences:
+        made.append(("\n" + _("Sentence by sentence") + "\n", Style.PLAIN, -1))
+    for number, each in enumerate(judged.sentences):
+        doubt = " ?" if each.unsure else ""
+        words = " ".join(each.span.of(source).split())[:QUOTED]
+        head = f"{titles[each.label]} {100 * each.probability:.0f} %{doubt}"
+        style = Style.UNSUPPORTED if each.unsure else Style.SUPPORTED
+        made += [
+            (f"{head}  ", Style.PLAIN, number),
+            (words, style, number),
+            ("\n", Style.PLAIN, -1),
+        ]
+    return made
+
+
+def unsure_words(unsure: Unsure) -> str:
+    return {
+        Unsure.NO: "",
+        Unsure.CLOSE: _("Uncertain: another label is nearly as likely."),
+        Unsure.WEAK: _("Uncertain: no label is likely."),
+        Unsure.SPLIT: _("Uncertain: the sentences speak for different labels."),
+        Unsure.CUT: _("Uncertain: the end of the text was not read."),
+    }[unsure]
 
 
 def tool_title(tool: Tool) -> str:
