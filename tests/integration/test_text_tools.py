@@ -121,7 +121,7 @@ def long_text(paragraphs=40):
 
 
 def test_a_long_text_is_summarised_in_parts_with_its_sources(tools):
-    text = long_text(40)
+    text = long_text(60)
     outcome = run(tools, "summarise", text, form="bullets")
     assert outcome.parts > 1
     assert outcome.said
