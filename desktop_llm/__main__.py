@@ -31,10 +31,10 @@ def main() -> int:
     return cli_main(arguments, _open_window)
 
 
-def _open_window(data_dir: Path | None) -> int:
+def _open_window(data_dir: Path | None, wish: str) -> int:
     from desktop_llm.app import main as window_main
 
-    return window_main(data_dir)
+    return window_main(data_dir, wish)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ SWITCH_SECONDS = 0.001  # that the window waits while another thread runs Python
 UNSEEN_MILLISECONDS = 1000  # a window that is never painted, e.g. minimised, is furnished too
 
 
-def main(data_dir: Path | None = None) -> int:
+def main(data_dir: Path | None = None, wish: str = "") -> int:
+    """`wish`: what is to be done once the window is there; see `storage.instance`."""
     sys.setswitchinterval(SWITCH_SECONDS)
     os.umask(0o077)  # nobody else reads what is written here
     folders = resolve_folders(data_dir)
@@ -43,7 +44,7 @@ def main(data_dir: Path | None = None) -> int:
     try:
         folders.ensure()
         if not lock.acquire():
-            if lock.ask_holder():
+            if lock.ask_holder(wish=wish or "show"):
                 print("desktop-llm: it is open already; its window comes to the front.")  # noqa: T201
                 return 0
             raise EnvironmentFault(FaultCode.ALREADY_RUNNING, path=str(folders.data))
@@ -53,7 +54,7 @@ def main(data_dir: Path | None = None) -> int:
     theme.apply(application, settings.current.theme, settings.current.font_size)
     state = QSettings(str(folders.data / "window.ini"), QSettings.Format.IniFormat)
     window = MainWindow(state)
-    inside = _Inside(application, folders, settings, window, lock)
+    inside = _Inside(application, folders, settings, window, lock, wish)
     window.painted.connect(lambda: QTimer.singleShot(0, inside.furnish))
     QTimer.singleShot(UNSEEN_MILLISECONDS, inside.furnish)
     window.show()
@@ -78,8 +79,10 @@ class _Inside:
         settings: SettingsFile,
         window: MainWindow,
         lock: InstanceLock,
+        wish: str = "",
     ) -> None:
         self._lock = lock
+        self._wish = wish
         self._application = application
         self._folders = folders
         self._settings = settings
@@ -122,7 +125,15 @@ class _Inside:
             on_restart=lambda: self._application.exit(RESTART),
             window=self._window,
         )
-        SingleInstance(self._lock, self._window.raise_, self._window)
+        SingleInstance(self._lock, self._asked, self._window)
+        if self._wish:
+            self._asked(self._wish)
+
+    def _asked(self, wish: str) -> None:
+        """By a second start."""
+        self._window.raise_()
+        if wish == "clipboard" and self._program is not None:
+            self._program.work_on_clipboard()
 
     def close(self) -> None:
         if self._program is not None:

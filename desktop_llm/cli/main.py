@@ -14,11 +14,14 @@ from desktop_llm import __version__
 COMMANDS = {
     "ask": "ask the local model one question",
     "tool": "work on a text: summarise, translate, rewrite and more",
+    "clipboard": "work on the clipboard with the text tools, in the window",
     "chats": "list, show, search, import and export conversations",
     "models": "models on this computer",
     "jobs": "work in the background: downloads and more",
     "doctor": "check this installation",
 }
+
+WINDOW = ("clipboard",)  # what the window does
 
 
 def build_parser(arguments: list[str]) -> argparse.ArgumentParser:
@@ -29,12 +32,12 @@ def build_parser(arguments: list[str]) -> argparse.ArgumentParser:
     groups = parser.add_subparsers(dest="command")
     for name, words in COMMANDS.items():
         group = groups.add_parser(name, help=words)
-        if name in arguments:
+        if name in arguments and name not in WINDOW:
             import_module(f"desktop_llm.cli.{name}").register(group)
     return parser
 
 
-def main(arguments: list[str], open_window: Callable[[Path | None], int]) -> int:
+def main(arguments: list[str], open_window: Callable[[Path | None, str], int]) -> int:
     """`open_window` runs where there is no command; the command line itself knows no window."""
     parser = build_parser(arguments)
     options, left = parser.parse_known_args(arguments)
@@ -42,8 +45,8 @@ def main(arguments: list[str], open_window: Callable[[Path | None], int]) -> int
         setattr(options, options.late, left[0])  # argparse takes no file after an option
     elif left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
-    if options.command is None:
-        return open_window(options.data_dir)
+    if options.command in (None, *WINDOW):
+        return open_window(options.data_dir, options.command or "")
     from desktop_llm.cli.run import run
 
     return run(options)

@@ -16,6 +16,7 @@ from desktop_llm.core.tools import Tool, VariableKind
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.bundle import ToolsOnDemand
 from desktop_llm.services.models import ModelService
+from desktop_llm.storage.disk import write_atomically
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import resolve_folders
@@ -33,6 +34,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", help="name or path")
     parser.add_argument("--fresh", action="store_true", help="nothing is taken from earlier runs")
     parser.add_argument("--no-history", action="store_true", help="no trace of it is kept")
+    parser.add_argument("--beside", action="store_true",
+                        help="write the result into a file beside the text")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="the tools there are")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run, late="file")
@@ -58,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
             fresh=options.fresh,
             traceless=options.no_history,
         )
-        return _work(tools, request, options.json)
+        beside = Path(options.file) if options.beside and options.file != "-" else None
+        return _work(tools, request, options.json, beside)
     finally:
         engine.close()
         tools.close()
@@ -127,7 +131,9 @@ def _values(tool: Tool, options: argparse.Namespace) -> dict[str, str]:
     return values
 
 
-def _work(tools: ToolsOnDemand, request: ToolRequest, as_json: bool) -> int:
+def _work(
+    tools: ToolsOnDemand, request: ToolRequest, as_json: bool, beside: Path | None = None
+) -> int:
     task = tools.work.run(request)
     live = not as_json and sys.stdout.isatty()
     shown = False
@@ -146,7 +152,9 @@ def _work(tools: ToolsOnDemand, request: ToolRequest, as_json: bool) -> int:
     outcome = task.result()
     if sys.stderr.isatty():
         print(file=sys.stderr)
-    if as_json:
+    if beside is not None:
+        print(write_beside(beside, request.tool.id, outcome.text))
+    elif as_json:
         print(json.dumps(outcome_values(request, outcome), ensure_ascii=False))
     elif live and shown:
         print()
@@ -159,6 +167,26 @@ def _work(tools: ToolsOnDemand, request: ToolRequest, as_json: bool) -> int:
         words = _("The model came to the limit of its reply: the result is cut off.")
         print(f"desktop-llm: {words}", file=sys.stderr)
     return 0 if outcome.complete else 1
+
+
+def write_beside(source: Path, name: str, text: str) -> Path:
+    """Into a new file in the folder of the text; nothing is overwritten. Raises
+    EnvironmentFault.
+    """
+    number, target = 1, source.with_name(f"{source.stem}.{name}.txt")
+    while target.exists():
+        number += 1
+        target = source.with_name(f"{source.stem}.{name}-{number}.txt")
+    try:
+        write_atomically(target, text + "\n")
+    except EnvironmentFault as fault:
+        if fault.code is FaultCode.DISK_FULL:
+            raise
+        reason = str(fault.data.get("reason", ""))
+        raise EnvironmentFault(
+            FaultCode.FILE_UNWRITABLE, path=str(target), reason=reason
+        ) from fault
+    return target
 
 
 def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]:

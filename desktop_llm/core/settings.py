@@ -61,6 +61,8 @@ class Settings:
     model: str = ""  # the last one chosen; empty: the first of the library
     system_prompt: str = ""
     write_titles: bool = True  # the model names new conversations while it is idle
+    tray_icon: bool = False  # it stands in the tray also while the window is open
+    global_shortcut: str = ""  # as "Ctrl+Alt+Space"; works on the clipboard from everywhere
     notify: bool = True  # the desktop tells that a long reply has ended while the window is away
     note_confidence: bool = True  # how sure the model was of each token is kept with its replies
     offline: bool = False  # no connection to anywhere

@@ -10,7 +10,7 @@ from pathlib import Path
 from desktop_llm.storage.locks import FileLock
 
 NAME = "window.lock"
-MARK = b"\nshow"
+WISHES = ("show", "clipboard")  # what a second start may ask of the first
 ANSWER_SECONDS = 2.0
 
 
@@ -24,12 +24,12 @@ class InstanceLock:
         """False where another process holds it. Raises EnvironmentFault for a read-only folder."""
         return self._lock.acquire()
 
-    def ask_holder(self, seconds: float = ANSWER_SECONDS) -> bool:
-        """Ask who holds it to show its window; False where nobody answers. Blocks."""
+    def ask_holder(self, seconds: float = ANSWER_SECONDS, wish: str = WISHES[0]) -> bool:
+        """Ask who holds it to show its window, or more; False where nobody answers. Blocks."""
         try:
             size = self.path.stat().st_size
             with self.path.open("ab") as file:
-                file.write(MARK)
+                file.write(_mark(wish))
         except OSError:
             return False
         end = time.monotonic() + seconds
@@ -39,12 +39,16 @@ class InstanceLock:
             time.sleep(0.01)
         return True
 
-    def take_requests(self) -> bool:
-        """Whether somebody has asked since; for the holder."""
-        if not self._lock.held or not self._lock.read().endswith(MARK):
-            return False
-        self._lock.truncate(self.path.stat().st_size - len(MARK))
-        return True
+    def take_requests(self) -> str:
+        """What somebody has asked for since; empty: nobody has. For the holder."""
+        if not self._lock.held:
+            return ""
+        read = self._lock.read()
+        for wish in WISHES:
+            if read.endswith(_mark(wish)):
+                self._lock.truncate(self.path.stat().st_size - len(_mark(wish)))
+                return wish
+        return ""
 
     @property
     def path(self) -> Path:
@@ -52,3 +56,7 @@ class InstanceLock:
 
     def release(self) -> None:
         self._lock.release()
+
+
+def _mark(wish: str) -> bytes:
+    return b"\n" + wish.encode()

@@ -32,6 +32,7 @@ class Leaving(QObject):
         self._remember = remember
         self._leave = leave
         self._decided: OnClose | None = None
+        self.in_tray: Callable[[], bool] = lambda: False
         self._tray: QSystemTrayIcon | None = None
         self.question: CloseQuestion | None = None
         window.close_guard = self._may_close
@@ -72,6 +73,9 @@ class Leaving(QObject):
         """False where the system has none."""
         if not QSystemTrayIcon.isSystemTrayAvailable():
             return False
+        if self.in_tray():  # there is an icon already
+            self._window.hide()
+            return True
         if self._tray is None:
             self._tray = QSystemTrayIcon(self._window.windowIcon(), self)
             menu = QMenu(self._parent)

@@ -36,6 +36,7 @@ from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
 from desktop_llm.ui.network_care import NetworkCare
 from desktop_llm.ui.notifier import Notifier
+from desktop_llm.ui.outside_care import OutsideCare
 from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
@@ -81,6 +82,7 @@ class Program(QObject):
         self._failed = False  # the services could not be opened, and it is said
         self._working = False  # the services are being opened or closed, or the window made anew
         self._language_waits = False  # for the end of that
+        self._clipboard_waits = False  # until the services are open
         self._wanted: int | None = None  # the conversation to show first
         self._held: Services | None = None  # that are open
         self.services: Services | None = None  # that may be used
@@ -105,6 +107,7 @@ class Program(QObject):
         self.workspace.keep_state()
         self.window.close_guard = lambda: True
         self.window.close()
+        self._outside_care.close()
         self._data_care.cancel()
         self._exchange_care.cancel()
         if self.services is not None:
@@ -120,6 +123,13 @@ class Program(QObject):
             services.database.close()
         self.window.deleteLater()
         self._collector.close()
+
+    def work_on_clipboard(self) -> None:
+        """As soon as the services are open."""
+        if self.services is None:
+            self._clipboard_waits = True
+        else:
+            self._outside_care.work_on_clipboard()
 
     # --- services ------------------------------------------------------------------------------
 
@@ -227,6 +237,10 @@ class Program(QObject):
         self._model_care.start()
         self._jobs_care.start()
         self._tools_care.start()
+        self._outside_care.start()
+        if self._clipboard_waits:
+            self._clipboard_waits = False
+            self.work_on_clipboard()
         self._end_work()
 
     def _shown_conversation(self) -> int | None:
@@ -329,6 +343,13 @@ class Program(QObject):
         self._tools_care.page_wanted.connect(self._open_in_tools)
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
+        self._outside_care = OutsideCare(
+            self.window,
+            workspace,
+            self._tools_care,
+            lambda: self._settings.current,
+            lambda: self._leaving.quit(),
+        )
         self._leaving = Leaving(
             self.window,
             lambda: len(self.replies) > 0,
@@ -337,6 +358,7 @@ class Program(QObject):
             self._on_quit,
             workspace,
         )
+        self._leaving.in_tray = lambda: self._outside_care.in_tray
         workspace.chat.ways_out = self._ways_out
         self._declare(workspace)
         self.window.setCentralWidget(workspace)
@@ -374,6 +396,7 @@ class Program(QObject):
         waiting = old.chat.retire()
         self._wanted = conversation
         old.keep_state()
+        self._outside_care.close()
         bridge.retire()
         self.workspace = self._furnish()  # the old one goes with its place in the window
         self.workspace.show_page(shown)
@@ -389,6 +412,7 @@ class Program(QObject):
             self._model_care.start()
             self._jobs_care.start()
             self._tools_care.start()
+            self._outside_care.start()
             self._end_work()
 
         self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
@@ -590,6 +614,8 @@ class Program(QObject):
             QTimer.singleShot(0, self, self._furnish_again)  # not within a widget that goes
         elif name == "offline":
             self._network_care.show_offline(current.offline)
+        elif name in ("tray_icon", "global_shortcut") and current != before:
+            self._outside_care.start()
 
     def _step_font(self, step: int) -> None:
         """Scale the text by a pixel, or back to the default."""

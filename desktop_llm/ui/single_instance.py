@@ -12,7 +12,9 @@ class SingleInstance(QObject):
     cost the window 20 ms and 4 MB.
     """
 
-    def __init__(self, lock: InstanceLock, on_start: Callable[[], object], parent: QObject) -> None:
+    def __init__(
+        self, lock: InstanceLock, on_start: Callable[[str], object], parent: QObject
+    ) -> None:
         super().__init__(parent)
         self._lock = lock
         self._on_start = on_start
@@ -20,5 +22,5 @@ class SingleInstance(QObject):
         self._watcher.fileChanged.connect(self._changed)
 
     def _changed(self) -> None:
-        if self._lock.take_requests():
-            self._on_start()
+        if wish := self._lock.take_requests():
+            self._on_start(wish)

@@ -8,6 +8,7 @@ root=$(dirname -- "$(dirname -- "$here")")
 data=${XDG_DATA_HOME:-${HOME:?}/.local/share}
 entry=$data/applications/desktop-llm.desktop
 icon=$data/icons/hicolor/scalable/apps/desktop-llm.svg
+tools=$data/kio/servicemenus/desktop-llm-tools.desktop
 metainfo=$data/metainfo/org.desktop_llm.desktop_llm.metainfo.xml
 
 refresh() {
@@ -35,7 +36,7 @@ quoted() {
 
 case ${1:-} in
 --uninstall)
-    rm -f -- "$entry" "$icon" "$metainfo"
+    rm -f -- "$entry" "$icon" "$metainfo" "$tools"
     refresh
     echo "desktop-llm is no longer in the menus."
     ;;
@@ -45,7 +46,8 @@ case ${1:-} in
         echo "There is no program to start yet: run \`make setup\` first." >&2
         exit 1
     fi
-    mkdir -p -- "$(dirname -- "$entry")" "$(dirname -- "$icon")" "$(dirname -- "$metainfo")"
+    mkdir -p -- "$(dirname -- "$entry")" "$(dirname -- "$icon")" "$(dirname -- "$metainfo")" \
+        "$(dirname -- "$tools")"
     # A menu has another PATH than a terminal: the entry names the program in full.
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
@@ -53,9 +55,16 @@ case ${1:-} in
         *) printf '%s\n' "$line" ;;
         esac
     done <"$here/desktop-llm.desktop" >"$entry"
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in
+        "Exec=desktop-llm "*) printf 'Exec=%s %s\n' "$(quoted "$program")" "${line#Exec=desktop-llm }" ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done <"$here/desktop-llm-tools.desktop" >"$tools"
     cp -- "$root/resources/icons/desktop-llm.svg" "$icon"
     cp -- "$here/org.desktop_llm.desktop_llm.metainfo.xml" "$metainfo"
     chmod 644 "$entry" "$icon" "$metainfo"
+    chmod 755 "$tools" # a service menu that is not executable is ignored
     refresh
     echo "desktop-llm is in the menus of $(id -un); it starts $program"
     ;;

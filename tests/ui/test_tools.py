@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QMimeData, QPoint, Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -299,3 +299,40 @@ def test_the_context_menu_of_a_field_is_its_own_and_the_tools(program):
     assert isinstance(menu, QMenu)
     assert menu.actions()[-1].text() == "Text tools"
     menu.close()
+
+
+# --- outside the window --------------------------------------------------------------------------
+
+
+def test_the_clipboard_is_worked_on_and_put_back_with_all_its_formats(qtbot, program):
+    clipboard = QApplication.clipboard()
+    data = QMimeData()
+    data.setText("Rain fell.")
+    data.setHtml("<b>Rain</b> fell.")
+    data.setData("application/x-of-another-program", b"\x00\x01")
+    clipboard.setMimeData(data)
+    program.workspace.commands[Command.CLIPBOARD].trigger()
+    picker = program._outside_care.picker
+    assert "explain " in picker.listed()
+    picker.search("Explain")
+    picker._take()
+    popup = program._tools_care._popup
+    done(qtbot, popup.view)
+    popup.view.replace_wanted.emit("It rained.")
+    assert clipboard.text() == "It rained."
+    program.workspace.toasts.act()
+    assert clipboard.text() == "Rain fell."
+    assert clipboard.mimeData().html() == "<b>Rain</b> fell."
+    assert bytes(clipboard.mimeData().data("application/x-of-another-program")) == b"\x00\x01"
+
+
+def test_an_empty_clipboard_is_said(program):
+    QApplication.clipboard().clear()
+    program.work_on_clipboard()
+    assert "no text on the clipboard" in program.workspace.toasts.text()
+
+
+def test_a_key_that_cannot_be_had_is_said(program):
+    program.change("global_shortcut", "Ctrl+Alt+Space")
+    assert "cannot be heard everywhere" in program.workspace.toasts.text()
+    program.change("tray_icon", True)

@@ -250,7 +250,9 @@ def test_the_holder_is_asked_and_answers(tmp_path):
     assert first.acquire()
     assert not first.take_requests()
     assert not second.ask_holder(seconds=0.05), "nobody listens"
-    assert first.take_requests(), "the mark is there all the same"
+    assert first.take_requests() == "show", "the mark is there all the same"
+    assert not second.ask_holder(seconds=0.05, wish="clipboard")
+    assert first.take_requests() == "clipboard"
     answers = []
     thread = threading.Thread(target=lambda: answers.append(second.ask_holder(10)))
     thread.start()

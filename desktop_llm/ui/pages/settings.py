@@ -166,6 +166,13 @@ class SettingsPage(QScrollArea):
             (_("Quit"), OnClose.QUIT),
         ]
         self._choice("on_close", _("Closing the window"), "", choices)
+        about = _("A menu of the program that is always there: work on the clipboard, show the "
+                  "window.")  # fmt: skip
+        self._switch("tray_icon", _("Icon in the tray"), about)
+        about = _("Pressed in any program, it opens the text tools with what is selected there, "
+                  "or with the clipboard. Where the system allows none, set a key there for "
+                  "“desktop-llm clipboard”.")  # fmt: skip
+        self._line("global_shortcut", _("Key for all programs"), about, "Ctrl+Alt+Space")
         about = _("When a reply that took long has ended while you look at something else. Nothing "
                   "of its text is shown.")  # fmt: skip
         self._switch("notify", _("Tell on the desktop"), about)
