@@ -22,7 +22,7 @@ from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.words import _, current_language
-from desktop_llm.words.tools import problem_words
+from desktop_llm.words.tools import flaw_words, problem_words
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-history", action="store_true", help="no trace of it is kept")
     parser.add_argument("--beside", action="store_true",
                         help="write the result into a file beside the text")  # fmt: skip
+    parser.add_argument("--accept", action="store_true",
+                        help="a translation is put into the translation memory")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="the tools there are")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run, late="file")
@@ -62,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             traceless=options.no_history,
         )
         beside = Path(options.file) if options.beside and options.file != "-" else None
-        return _work(tools, request, options.json, beside)
+        return _work(tools, request, options.json, beside, options.accept)
     finally:
         engine.close()
         tools.close()
@@ -132,7 +134,11 @@ def _values(tool: Tool, options: argparse.Namespace) -> dict[str, str]:
 
 
 def _work(
-    tools: ToolsOnDemand, request: ToolRequest, as_json: bool, beside: Path | None = None
+    tools: ToolsOnDemand,
+    request: ToolRequest,
+    as_json: bool,
+    beside: Path | None = None,
+    accept: bool = False,
 ) -> int:
     task = tools.work.run(request)
     live = not as_json and sys.stdout.isatty()
@@ -163,6 +169,10 @@ def _work(
         print(f"{outcome.text}\t{judgement.probability:.3f}\t{judgement.unsure.value}".rstrip())
     else:
         print(outcome.text)
+    for problem in outcome.problems:
+        print(f"desktop-llm: {flaw_words(problem)}", file=sys.stderr)
+    if accept:
+        tools.work.accept(outcome, request.values.get("to", ""))
     if outcome.cut_off:
         words = _("The model came to the limit of its reply: the result is cut off.")
         print(f"desktop-llm: {words}", file=sys.stderr)
@@ -215,6 +225,15 @@ def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]
             }
             for said in outcome.said
         ]
+    if outcome.pairs:
+        values["units"] = len(outcome.pairs)
+        values["remembered"] = outcome.remembered
+        values["problems"] = [
+            {"unit": each.unit, "flaw": each.flaw.value, "detail": each.detail}
+            for each in outcome.problems
+        ]
+        if outcome.score is not None:
+            values["back_translation"] = round(outcome.score, 4)
     if (judged := outcome.judged) is not None:
         values["label"] = outcome.text
         values["probabilities"] = {

@@ -39,6 +39,7 @@ class FaultCode(StrEnum):
     PROMPT_TOO_LONG = "prompt-too-long"
     CONTEXT_OVERFLOW = "context-overflow"
     INVALID_PARAMETER = "invalid-parameter"
+    NO_GLOSSARY = "no-glossary"
     FEW_LABELS = "few-labels"
     LABEL_TWICE = "label-twice"
     GRAMMAR_INVALID = "grammar-invalid"

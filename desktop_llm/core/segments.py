@@ -66,7 +66,7 @@ def sentences(text: str) -> list[Span]:
 
 def _ends(text: str, start: int, mark: "re.Match[str]") -> bool:
     if mark.group() == "\n":
-        return _breaks(text, mark.start())
+        return is_break(text, mark.start())
     if mark.group()[0] == "." and len(mark.group().rstrip("\"'”’»)")) == 1:
         before = text[max(start, mark.start() - 12) : mark.start() + 1]
         if _ABBREVIATION.search(before):
@@ -77,7 +77,7 @@ def _ends(text: str, start: int, mark: "re.Match[str]") -> bool:
     return True
 
 
-def _breaks(text: str, at: int) -> bool:
+def is_break(text: str, at: int) -> bool:
     """Whether a line break is more than the end of a line that was wrapped."""
     after = text[at + 1 : at + 200]
     if not after or (after[0] in "\n \t" and not after.strip()):

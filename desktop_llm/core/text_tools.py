@@ -9,6 +9,7 @@ from desktop_llm.core.labels import Judgement, Unsure
 from desktop_llm.core.segments import Span
 from desktop_llm.core.tasks import Task
 from desktop_llm.core.tools import Label, Tool
+from desktop_llm.core.translations import Pair, Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,11 @@ class ToolOutcome:
     said: tuple[SaidSentence, ...] = ()
     sources: tuple[Span, ...] = ()
     judged: Judged | None = None
+    pairs: tuple[Pair, ...] = ()  # of a translation, unit by unit
+    problems: tuple[Problem, ...] = ()
+    remembered: int = 0  # units from the memory
+    score: float | None = None  # of the translation back, 0 … 1
+    refused: int = 0  # entries of the glossary that could not be taken
     model: str = ""
     seconds: float = 0.0
     run: int = 0  # in the history

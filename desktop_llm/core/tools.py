@@ -52,6 +52,7 @@ class VariableKind(StrEnum):
     CHOICE = "choice"
     LANGUAGE = "language"
     SCHEMA = "schema"  # a JSON schema
+    FILE = "file"  # the path of one
     LABELS = "labels"  # names, separated by commas or lines
 
 

@@ -21,6 +21,7 @@ from desktop_llm.core.excerpts import Excerpts
 from desktop_llm.core.generation import FinishReason, GenerationRequest
 from desktop_llm.core.labels import Judgement, Unsure, UnsureRule
 from desktop_llm.core.models import InstalledModel, LoadOptions
+from desktop_llm.core.repetition import loop_start, without_loop
 from desktop_llm.core.segments import Part, parts, sentences
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
@@ -57,6 +58,7 @@ from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.engine_work import EngineWork
 from desktop_llm.services.labelling import Labeller
 from desktop_llm.services.models import ModelService, load_options
+from desktop_llm.services.translation import Translator
 from desktop_llm.storage.tool_history import ToolHistory, ToolRun
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ JUDGED_TOKENS = 400  # of a part that is judged at once
 MOST_JUDGED = 2000  # sentences that are judged by themselves
 SPLIT = 0.4  # of the surely judged sentences that speak for another label
 MERGES = 6  # steps at most, from many parts to one
+LOOKED_EVERY = 400  # characters of a reply, whether it goes round in circles
 TITLE = 60  # characters of a text that name it
 _WRITTEN_ANEW = (Output.EDIT, Output.TRANSLATION)
 
@@ -100,6 +103,14 @@ class TextTools:
             self._running.add(job)
         job.thread.start()
         return job.task
+
+    def accept(self, outcome: ToolOutcome, to: str) -> None:
+        """A person took the translation: the memory grows. Blocks on the disk."""
+        sound = {problem.unit for problem in outcome.problems}
+        pairs = [pair for at, pair in enumerate(outcome.pairs) if at not in sound]
+        history = self._history()
+        if history is not None and pairs and to:
+            history.remember(pairs, to)
 
     def close(self) -> None:
         """After the engine."""
@@ -191,6 +202,11 @@ class _ToolJob:
         if tool.output is Output.LABELS:
             outcome = replace(self._label(text), model=model.name, seconds=time.monotonic() - begun)
             return replace(outcome, run=self._keep(text, outcome, model.name))
+        if tool.output is Output.TRANSLATION:
+            outcome = replace(
+                self._translate(text), model=model.name, seconds=time.monotonic() - begun
+            )
+            return replace(outcome, run=self._keep(text, outcome, model.name))
         complete = True
         try:
             made = self._apply(text)
@@ -232,6 +248,34 @@ class _ToolJob:
         return ToolOutcome(
             text=label.value, parts=len(found), judged=Judged(labeller.labels, whole, judged),
             shortened=len(spans) > MOST_JUDGED,
+        )  # fmt: skip
+
+    # --- translation -----------------------------------------------------------------------------
+
+    def _translate(self, text: str) -> ToolOutcome:
+        def tell(said: str, done: int, of: int) -> None:
+            if said:
+                self.task.post(TextDelta(said, 0))
+            self.task.post(PartDone(done, of))
+
+        def ask(request: GenerationRequest, source: str) -> str:
+            return self._ask(request, source, Priority.BATCH, shown=False).text
+
+        translator = Translator(
+            self._request.tool, self._request.values, self._language, ask, self._history, tell
+        )
+        complete = True
+        try:
+            translator.translate(text)
+        except CancelledError:
+            if not translator.so_far.pairs:
+                raise
+            complete = False
+        made = translator.so_far
+        return ToolOutcome(
+            text=made.text, complete=complete, pairs=tuple(made.pairs),
+            problems=tuple(made.problems), remembered=made.remembered, score=made.score,
+            refused=translator.refused, parts=max(1, len(made.pairs)), known_parts=self._known,
         )  # fmt: skip
 
     # --- asking ----------------------------------------------------------------------------------
@@ -377,28 +421,45 @@ class _ToolJob:
         return "\n\n".join(made)
 
     def _ask(
-        self, request: GenerationRequest, source: str, priority: Priority = Priority.CHAT
+        self,
+        request: GenerationRequest,
+        source: str,
+        priority: Priority = Priority.CHAT,
+        shown: bool = True,
     ) -> _Made:
-        """One request, or what it made the last time."""
+        """One request, or what it made the last time; `shown`: as it comes."""
+        self._work.check()
         self._streamed = ""
         key = self._key(request)
         if self._history is not None and not self._request.fresh and priority is Priority.BATCH:
             known = self._known_part(key)
             if known is not None:
-                self.task.post(TextDelta(known, 0))
+                if shown:
+                    self.task.post(TextDelta(known, 0))
+                else:
+                    self._known += 1
                 return _Made(known, FinishReason.STOP, known=True)
         task = self._work.watch(self._work.engine.generate(request, priority))
+        looked, loops = 0, False
         for event in task.wait_events():
             if isinstance(event, TextDelta):
                 self._streamed += event.text
-                self.task.post(event)
+                if shown:
+                    self.task.post(event)
+                if len(self._streamed) - looked > LOOKED_EVERY:
+                    looked = len(self._streamed)
+                    if not loops and loop_start(self._streamed) is not None:
+                        loops = True
+                        task.cancel()  # it would go on until its limit
             elif isinstance(event, PromptProgress):
                 self.task.post(event)
         finished: Finished = task.result()
-        if finished.reason is FinishReason.CANCELLED:
+        if finished.reason is FinishReason.CANCELLED and not loops:
             raise CancelledError
         self._cut_off |= finished.reason in (FinishReason.LENGTH, FinishReason.CONTEXT)
         said = clean_reply(clean_text(self._streamed), source)
+        if self._request.tool.output is not Output.JSON:
+            said = without_loop(said)[0]
         if priority is Priority.BATCH and self._history is not None:
             try:
                 self._history.keep_part(key, said)

@@ -15,6 +15,7 @@ import apsw
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.text import clean_text
+from desktop_llm.core.translations import SIMILAR, Pair, normal
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.migrations import Migrations
 from desktop_llm.storage.search_text import match_query, spaced
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 KEPT_RUNS = 500  # the newest
 KEPT_DAYS = 30  # that a part which is not used stays
+LOOKED_THROUGH = 5000  # earlier translations, for one that is like
 LONGEST_SOURCE = 2_000_000  # characters that are kept of a text
 SECONDS_A_DAY = 86_400
 
@@ -47,7 +49,18 @@ CREATE TABLE parts (
 ) WITHOUT ROWID;
 CREATE INDEX parts_by_use ON parts (used);
 """
-MIGRATIONS: Migrations = (("runs and parts", _TABLES),)
+# What a person accepted, by sentence and language; `used` orders what is looked through first.
+_MEMORY = """
+CREATE TABLE memory (
+    source   TEXT NOT NULL,
+    language TEXT NOT NULL,
+    target   TEXT NOT NULL,
+    used     REAL NOT NULL,
+    PRIMARY KEY (source, language)
+) WITHOUT ROWID;
+CREATE INDEX memory_by_use ON memory (language, used);
+"""
+MIGRATIONS: Migrations = (("runs and parts", _TABLES), ("translation memory", _MEMORY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +154,13 @@ class ToolHistory:
         self._database.write(lambda to: _delete(to, number))
 
     def clear(self) -> None:
-        """Runs and parts: nothing that was worked on stays."""
+        """Runs, parts and accepted translations: nothing that was worked on stays."""
 
         def change(to: apsw.Connection) -> None:
             to.execute("DELETE FROM runs_text WHERE rowid IN (SELECT id FROM runs)")
             to.execute("DELETE FROM runs")
             to.execute("DELETE FROM parts")
+            to.execute("DELETE FROM memory")
 
         self._database.write(change)
         self._database.tidy()
@@ -170,6 +184,47 @@ class ToolHistory:
         self._execute(
             "DELETE FROM parts WHERE used < ?", (time.time() - KEPT_DAYS * SECONDS_A_DAY,)
         )
+
+    # --- translations ----------------------------------------------------------------------------
+
+    def remember(self, pairs: Sequence[Pair], language: str) -> None:
+        """That a person accepted; a newer one takes the place of an older."""
+        rows = [
+            (normal(clean_text(pair.source)), language, clean_text(pair.target), time.time())
+            for pair in pairs
+        ]
+
+        def change(to: apsw.Connection) -> None:
+            to.executemany(
+                "INSERT OR REPLACE INTO memory (source, language, target, used)"
+                " VALUES (?, ?, ?, ?)",
+                rows,
+            )
+
+        self._database.write(change)
+
+    def remembered(self, source: str, language: str) -> str | None:
+        """`source` as `normal` makes it."""
+        rows = self._rows(
+            "SELECT target FROM memory WHERE source = ? AND language = ?", (source, language)
+        )
+        return str(rows[0][0]) if rows else None
+
+    def similar(self, source: str, language: str) -> Pair | None:
+        """The likest of the newest, where it is like enough."""
+        from rapidfuzz import fuzz, process  # not before there is a memory
+
+        rows = self._rows(
+            "SELECT source, target FROM memory WHERE language = ? AND length(source) BETWEEN ?"
+            " AND ? ORDER BY used DESC LIMIT ?",
+            (language, len(source) // 2, 2 * len(source) + 1, LOOKED_THROUGH),
+        )
+        if not rows:
+            return None
+        best = process.extractOne(
+            source, [row[0] for row in rows], scorer=fuzz.ratio, score_cutoff=100 * SIMILAR
+        )
+        return None if best is None else Pair(*rows[best[2]])
 
     def _rows(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         return self._database.read(lambda at: at.execute(sql, values).fetchall())

@@ -57,6 +57,8 @@ class ToolRunner(QObject):
         self._asked = 0  # runs; of an older one nothing is shown
         view.run_wanted.connect(self.run)
         view.stop_wanted.connect(self.stop)
+        view.accepted.connect(self._accept)
+        self._shown: tuple[ToolRequest, ToolOutcome] | None = None
 
     def open(self, tool: Tool, values: Mapping[str, str]) -> None:
         self.stop()
@@ -145,6 +147,7 @@ class ToolRunner(QObject):
         if not outcome.text and not outcome.complete:
             self._view.ended_without()
             return
+        self._shown = (request, outcome)
         anew = request.tool.output is Output.EDIT and len(request.text) <= LONGEST_DIFFERENCE
         if not anew:
             self._show(outcome, [])
@@ -159,6 +162,16 @@ class ToolRunner(QObject):
             return
         self._view.show_outcome(outcome, pieces)
         self.ended.emit(outcome)
+
+    def _accept(self) -> None:
+        """A translation that a person takes is remembered."""
+        services, shown = self._services(), self._shown
+        if services is None or shown is None:
+            return
+        request, outcome = shown
+        if outcome.pairs and not request.traceless:
+            to = request.values.get("to", "")
+            self._bridge.write(lambda: services.tools.work.accept(outcome, to))
 
     def _failed(self, task: ToolTask | None, fault: DesktopLlmError) -> None:
         if self._task is not task or not isValid(self._view):

@@ -153,6 +153,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The value of “{name}” is outside what is possible."),
         _("Choose a value from {low} to {high}."),
     ),
+    FaultCode.NO_GLOSSARY: lambda: (
+        _("“{path}” is no glossary that can be used."),
+        _("It needs two columns, a term and its translation, or TBX with both languages."),
+    ),
     FaultCode.FEW_LABELS: lambda: (
         _("One label is no choice."),
         _("Give two or more, separated by commas."),

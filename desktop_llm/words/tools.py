@@ -1,6 +1,8 @@
 """Text tools in words."""
 
+from desktop_llm.core import translations
 from desktop_llm.core.tool_files import Flaw, ToolProblem
+from desktop_llm.core.translations import Problem
 from desktop_llm.words import _
 
 
@@ -22,3 +24,17 @@ def problem_words(problem: ToolProblem) -> str:
             file=problem.file, line=problem.line, why=why
         )
     return _("“{file}”: {why}.").format(file=problem.file, why=why)
+
+
+def flaw_words(problem: Problem) -> str:
+    """What is wrong with a unit of a translation."""
+    words = {
+        translations.Flaw.KEPT_MISSING: _(
+            "Sentence {number}: “{detail}” was lost, and put at the end."
+        ),
+        translations.Flaw.TERM_MISSED: _("Sentence {number}: the glossary asks for {detail}."),
+        translations.Flaw.NUMBER_CHANGED: _("Sentence {number}: “{detail}” is not in it."),
+        translations.Flaw.REPEATS: _("Sentence {number}: it repeated itself, and was cut."),
+        translations.Flaw.UNTRANSLATED: _("Sentence {number}: it was not translated."),
+    }[problem.flaw]
+    return words.format(number=problem.unit + 1, detail=problem.detail)

@@ -14,7 +14,7 @@ from desktop_llm.core.models import LoadOptions
 NUMBERS = [
     field.name
     for field in fields(Sampling)
-    if field.name not in ("grammar", "grammar_triggers", "logit_bias")
+    if field.name not in ("grammar", "grammar_triggers", "json_schema", "logit_bias")
 ]
 NO_NUMBERS = [
     math.nan,

@@ -10,7 +10,7 @@ from desktop_llm.core.tools import Tool, Variable, VariableKind
 from desktop_llm.ui.icons import icon
 from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.widgets.plain_text import plain_label
-from desktop_llm.words import current_language
+from desktop_llm.words import _, current_language
 
 SCHEMA_LINES = 5
 
@@ -52,6 +52,16 @@ class ToolForm(QWidget):
     def first_field(self) -> QWidget | None:
         return next(iter(self._fields.values()), None)
 
+    def _choose_file(self, line: QLineEdit) -> None:
+        from PySide6.QtCore import Qt
+        from PySide6.QtWidgets import QFileDialog
+
+        dialog = QFileDialog(self, _("Choose a file"))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(line.setText)
+        dialog.open()
+
     def _field(self, variable: Variable, value: str) -> QWidget:
         if variable.kind in (VariableKind.CHOICE, VariableKind.LANGUAGE):
             box = Choice(icon("caret-down"), self)
@@ -59,6 +69,8 @@ class ToolForm(QWidget):
                 for each in variable.choices:
                     box.addItem(each.title.within(current_language().value), each.value)
             else:
+                if not variable.default:
+                    box.addItem(_("Automatic"), "")
                 for language in LANGUAGES:
                     box.addItem(language_name(language.code), language.code)
             box.setCurrentIndex(max(0, box.findData(value)))
@@ -71,6 +83,11 @@ class ToolForm(QWidget):
             area.textChanged.connect(self.changed)
             return area
         line = QLineEdit(value, self)
+        if variable.kind is VariableKind.FILE:
+            line.setPlaceholderText(_("None"))
+            choose = line.addAction(icon("folder-open"), QLineEdit.ActionPosition.TrailingPosition)
+            choose.setToolTip(_("Choose a file"))
+            choose.triggered.connect(lambda: self._choose_file(line))
         line.textEdited.connect(lambda _text: self.changed.emit())
         line.returnPressed.connect(self.confirmed)
         return line

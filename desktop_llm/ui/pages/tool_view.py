@@ -30,9 +30,11 @@ from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.result_text import Marked, ResultText, Style
 from desktop_llm.words import _, counted, current_language
+from desktop_llm.words.tools import flaw_words
 
 STEPS = 1000  # of the progress bar
 BAR = 20  # signs of a whole bar
+NAMED = 5  # problems of a translation
 QUOTED = 400  # characters of a source sentence that are shown
 
 
@@ -42,6 +44,7 @@ class ToolView(QWidget):
     replace_wanted = Signal(str)
     insert_wanted = Signal(str)
     chat_wanted = Signal(str)
+    accepted = Signal()  # the person takes the result, wherever to
     sources_chosen = Signal(list)  # spans of the source text
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -277,6 +280,29 @@ class ToolView(QWidget):
             )
         if outcome.judged is not None and (why := unsure_words(outcome.judged.judgement.unsure)):
             notes.append(why)
+        if outcome.remembered:
+            notes.append(
+                counted(
+                    "{number} sentence from the memory.", "{number} sentences from the memory.",
+                    outcome.remembered,
+                )
+            )  # fmt: skip
+        if outcome.score is not None:
+            words = _("Translated back, {percent} % of it comes out again.")
+            notes.append(words.format(percent=round(100 * outcome.score)))
+        if outcome.refused:
+            notes.append(
+                counted(
+                    "{number} entry of the glossary could not be taken.",
+                    "{number} entries of the glossary could not be taken.",
+                    outcome.refused,
+                )
+            )
+        if outcome.problems:
+            notes.append(
+                counted("{number} thing to look at.", "{number} things to look at.",
+                        len(outcome.problems))
+            )  # fmt: skip
         if outcome.shortened:
             notes.append(_("Only a part of the text was read."))
         if outcome.cut_off:
@@ -322,9 +348,11 @@ class ToolView(QWidget):
         self._show_result()
 
     def _replace(self) -> None:
+        self.accepted.emit()
         self.replace_wanted.emit(self.text())
 
     def _copy(self) -> None:
+        self.accepted.emit()
         QGuiApplication.clipboard().setText(self.text())
         self._state.setText(_("Copied."))
         announce(self, _("Copied."))
@@ -343,7 +371,11 @@ class ToolView(QWidget):
         for button in (self.copy_button, self.chat_button):
             button.setVisible(there)
         self.retry_button.setVisible(not self._running and tool is not None and there)
-        self._evidence.setVisible(bool(self._outcome is not None and self._outcome.said))
+        problems = self._outcome.problems if self._outcome is not None else ()
+        if problems:
+            self._evidence.setText("\n".join(flaw_words(each) for each in problems[:NAMED]))
+        said = self._outcome is not None and bool(self._outcome.said)
+        self._evidence.setVisible(said or bool(problems))
         for widget in (self.take_all, self.take_none, self._show_changes):
             widget.setVisible(changed)
         main = self._main_button(tool)
