@@ -13,7 +13,6 @@ from PySide6.QtGui import QClipboard, QGuiApplication
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from desktop_llm.core.settings import Settings
-from desktop_llm.ui.actions import Command
 from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.tools_care import ToolsCare
 from desktop_llm.ui.workspace import Workspace
@@ -46,7 +45,6 @@ class OutsideCare(QObject):
         self._menu: QMenu | None = None
         self._shortcut: GlobalShortcut | None = None
         self.picker: Picker | None = None
-        workspace.commands.handle(Command.CLIPBOARD, self.work_on_clipboard)
 
     def start(self) -> None:
         """As the settings have it; again after they changed."""

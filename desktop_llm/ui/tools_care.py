@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPlainTextEdit, QTextEdit, QWidget
 from shiboken6 import isValid
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from desktop_llm.ui.pages.tool_popup import ToolPopup
     from desktop_llm.ui.tool_runner import TextTarget
 
-READ_AFTER = 1500  # milliseconds after the start: the shortcuts of tools are known then
+SHORTCUTS = "tool_shortcuts"  # key of the window's state: "id=keys", as they were last
 
 Target = Callable[[], "TextTarget"]
 
@@ -39,8 +39,13 @@ class ToolsCare(QObject):
         bridge: Bridge,
         services: "Callable[[], Services | None]",
         fail: Callable[[DesktopLlmError], object],
+        state: Callable[[], QSettings],
     ) -> None:
+        """`state`: of the window; the shortcuts are kept there, so that the tools need not be read
+        at every start.
+        """
         super().__init__(workspace)
+        self._state = state
         self._workspace = workspace
         self._bridge = bridge
         self._services = services
@@ -55,13 +60,14 @@ class ToolsCare(QObject):
         chat.attachments.watch_text = self.watch
         chat.sidebar.found_menu_wanted.connect(self._show_menu_of_found)
         self.watch(chat.composer.editor)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.read)
 
     def start(self) -> None:
         """The services are open."""
-        self._timer.start(READ_AFTER)
+        kept = self._state().value(SHORTCUTS)
+        if isinstance(kept, str) and kept:
+            self._make_shortcuts([tuple(each.split("=", 1)) for each in kept.split("\n")])
+        else:
+            self.read()  # the first time
 
     # --- the tools -------------------------------------------------------------------------------
 
@@ -72,7 +78,9 @@ class ToolsCare(QObject):
 
         def show(shelf: "Shelf") -> None:
             self._shelf = shelf
-            self._make_shortcuts(shelf)
+            found = [(tool.id, tool.shortcut) for tool in shelf.tools if tool.shortcut]
+            self._make_shortcuts(found)
+            self._keep_shortcuts("\n".join("=".join(each) for each in found))
             then(shelf)
 
         self._bridge.run(lambda: services.tools.shelf.shelf(), show, self._fail)
@@ -82,20 +90,29 @@ class ToolsCare(QObject):
         """As far as they are known."""
         return () if self._shelf is None else self._shelf.tools
 
-    def _make_shortcuts(self, shelf: "Shelf") -> None:
+    def _keep_shortcuts(self, text: str) -> None:
+        def keep() -> None:
+            state = self._state()
+            if state.value(SHORTCUTS) != text:
+                state.setValue(SHORTCUTS, text)
+                state.sync()
+
+        self._bridge.write(keep)
+
+    def _make_shortcuts(self, found: Sequence[tuple[str, ...]]) -> None:
+        """Of pairs of a tool's id and its keys."""
         for action in self._shortcuts:
             self._workspace.removeAction(action)
             action.deleteLater()
         self._shortcuts = []
         taken = {keys for command in Command for keys in command.value.keys}
-        for tool in shelf.tools:
-            keys = QKeySequence(tool.shortcut)
-            if keys.isEmpty() or tool.shortcut in taken:
+        for pair in found:
+            if len(pair) != 2 or pair[1] in taken or QKeySequence(pair[1]).isEmpty():
                 continue
-            taken.add(tool.shortcut)
-            action = QAction(tool.name.en, self._workspace)
-            action.setShortcut(keys)
-            action.triggered.connect(lambda _on=False, tool=tool: self._use_on_focus(tool))
+            taken.add(pair[1])
+            action = QAction(pair[0], self._workspace)
+            action.setShortcut(QKeySequence(pair[1]))
+            action.triggered.connect(lambda _on=False, tool=pair[0]: self._use_on_focus(tool))
             self._workspace.addAction(action)
             self._shortcuts.append(action)
 
@@ -219,8 +236,13 @@ class ToolsCare(QObject):
         self._fill(menu, lambda: target)
         menu.popup(place)
 
-    def _use_on_focus(self, tool: "Tool") -> None:
-        target = self._focused()
+    def _use_on_focus(self, identity: str) -> None:
+        if self._shelf is None:
+            self.read(lambda _shelf: self._use_on_focus(identity))
+            return
+        tool, target = self._shelf.get(identity), self._focused()
+        if tool is None:
+            return
         if target is None:
             self._workspace.toasts.show(_("Put the cursor into a text first, or select some."))
         else:

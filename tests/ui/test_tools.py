@@ -312,7 +312,7 @@ def test_the_clipboard_is_worked_on_and_put_back_with_all_its_formats(qtbot, pro
     data.setData("application/x-of-another-program", b"\x00\x01")
     clipboard.setMimeData(data)
     program.workspace.commands[Command.CLIPBOARD].trigger()
-    picker = program._outside_care.picker
+    picker = program._outside.picker
     assert "explain " in picker.listed()
     picker.search("Explain")
     picker._take()
