@@ -46,7 +46,7 @@ def main() -> int:
         "opening": opening, "streaming": streaming, "list": long_list,
         "search": search, "returning": returning, "confidence": confidence, "kills": kills,
         "headers": headers, "transfer": transfer, "fit": fit,
-        "optimise": optimise,
+        "optimise": optimise, "difference": difference_view, "summary": long_summary,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -318,6 +318,36 @@ def optimise(options: argparse.Namespace) -> list[Row]:
                 bound="<= 2 %" if exact else "", met=costs[form].median <= 2 if exact else None),
         ]  # fmt: skip
     return rows
+
+
+def difference_view(options: argparse.Namespace) -> list[Row]:
+    """Two long texts compared, and their difference on the screen."""
+    compared, chinese, shown = Series("s"), Series("s"), Series("s")
+    for _ in range(options.rounds):
+        answer = child("difference_view.py")
+        compared.values.append(answer["compared"])
+        chinese.values.append(answer["compared_chinese"])
+        shown.values.append(answer["shown"])
+    return [
+        Row("difference of two texts of 5,000 words, compared", compared),
+        Row("the same of 8,000 Chinese characters", chinese),
+        Row("the same of 5,000 words until it is shown", shown, bound="<= 0.2 s",
+            met=shown.median <= 0.2),
+    ]  # fmt: skip
+
+
+def long_summary(_options: argparse.Namespace) -> list[Row]:
+    """Once: it takes minutes."""
+    answer = child("long_summary.py", 100)
+    late, early = Series("MB", [answer["memory_late"]]), Series("MB", [answer["memory_early"]])
+    ratio = paired_ratio(late, early)
+    twice = Series("parts", [answer["made_twice"]])
+    return [
+        Row(f"a summary of 100 pages in {answer['parts']} parts: memory at its end / early", late,
+            early, ratio, "<= 1.1", ratio <= 1.1),
+        Row("the same killed and begun again: made twice", twice, bound="0",
+            met=answer["made_twice"] == 0),
+    ]  # fmt: skip
 
 
 def transfer(options: argparse.Namespace) -> list[Row]:
