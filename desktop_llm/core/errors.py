@@ -109,6 +109,17 @@ class FaultCode(StrEnum):
     KEYRING_FAILED = "keyring-failed"
     EXPORT_FAILED = "export-failed"
     INPUT_EMPTY = "input-empty"
+    LANGUAGE_TOOL_MISSING = "language-tool-missing"
+    LANGUAGE_UNSUPPORTED = "language-unsupported"
+    LANGUAGE_TOO_MUCH = "language-too-much"
+    LANGUAGE_STOPPED = "language-stopped"
+    PACK_DAMAGED = "pack-damaged"
+    PACK_REFUSED = "pack-refused"
+    PACK_VERSION = "pack-version"
+    PACK_NEEDS = "pack-needs"
+    PACK_DIFFERS = "pack-differs"
+    PACK_THERE = "pack-there"
+    NO_PACK = "no-pack"
     BUG = "bug"
 
 

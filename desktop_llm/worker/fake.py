@@ -60,7 +60,7 @@ from desktop_llm.core.models import LoadedModel
 from desktop_llm.core.scores import TokenScore
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, decode, encode
 from desktop_llm.protocol.frames import MAX_FRAME, read_frame, write_frame
-from desktop_llm.worker.hardening import take_pipes
+from desktop_llm.core.confinement import take_pipes
 
 
 def _frame(payload: bytes) -> bytes:
