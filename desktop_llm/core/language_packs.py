@@ -49,18 +49,21 @@ def foreign_parts(config: object, path: str = "") -> Iterator[str]:
     if isinstance(config, Mapping):
         for key, value in config.items():
             place = f"{path}.{key}" if path else str(key)
-            if str(key).startswith("@"):
-                good = key in REGISTRIES and isinstance(value, str) and value.startswith(FUNCTIONS)
-                if not good or "$" in str(value):
-                    yield f"{place}: {value}"
-            elif (
-                (key == "factory" and (not isinstance(value, str) or value not in COMPONENTS))
-                or (key == "source" and path.startswith("components."))
-                or (key in CALLBACKS and value is not None)
-            ):
+            if _is_foreign(str(key), value, path):
                 yield f"{place}: {value}"
             else:
                 yield from foreign_parts(value, place)
     elif isinstance(config, list | tuple):
         for at, value in enumerate(config):
             yield from foreign_parts(value, f"{path}[{at}]")
+
+
+def _is_foreign(key: str, value: object, path: str) -> bool:
+    if key.startswith("@"):
+        known = isinstance(value, str) and value.startswith(FUNCTIONS) and "$" not in value
+        return key not in REGISTRIES or not known
+    if key == "factory":
+        return value not in COMPONENTS if isinstance(value, str) else True
+    if key == "source":  # a component of another pack
+        return path.startswith("components.")
+    return key in CALLBACKS and value is not None

@@ -40,7 +40,7 @@ class _Analysis:
         self.annotations: set[str] = set()
         names = set(chosen.nlp.pipe_names) if chosen.whole else set()
         self.entities = bool(names.intersection((*_FOR_ENTITIES, "span_ruler")))
-        without = () if Part.TOKENS in parts else _FOR_TOKENS
+        without: tuple[str, ...] = () if Part.TOKENS in parts else _FOR_TOKENS
         without += () if Part.ENTITIES in parts else _FOR_ENTITIES
         if parts == {Part.ENTITIES}:
             without += ("parser", "senter")

@@ -12,6 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, get_args
 
 from desktop_llm import __version__
@@ -90,7 +91,7 @@ class Process:
                         running.cancelled.set()
                 else:
                     with self._lock:
-                        self._running[number] = Running(lambda e, n=number: self._send(n, e))
+                        self._running[number] = Running(partial(self._send, number))
                     self._queue.put((number, value))
         with self._lock:
             for running in self._running.values():

@@ -1,9 +1,9 @@
 """How hard a text is to read, by formulas that are published and can be computed by hand.
 
 English: reading ease, Flesch 1948 (206.835 - 1.015 W/S - 84.6 Y/W), and grade, Kincaid and others
-1975 (0.39 W/S + 11.8 Y/W - 15.59). German: Amstad 1978 (180 - W/S - 58.5 Y/W). W words, S sentences,
-Y syllables, which are estimated from the spelling: groups of vowels, without a silent e. For other
-languages, Chinese among them, there are the lengths of sentences alone.
+1975 (0.39 W/S + 11.8 Y/W - 15.59). German: Amstad 1978 (180 - W/S - 58.5 Y/W). W are words, S
+sentences, Y syllables; these are estimated from the spelling: groups of vowels, without a silent e.
+For other languages, Chinese among them, there are the lengths of sentences alone.
 """
 
 import re
@@ -19,6 +19,9 @@ _GERMAN = re.compile("[aeiouyäöü]+")
 _DIPHTHONGS = re.compile("ie|ei|ai|au|äu|eu|aa|ee|oo|ui|[aeiouyäöü]")
 # Vowels that stand beside each other and are two syllables.
 _TWO = re.compile("i[ao](?!u)(?<![tcsg]i[ao])|[^g]ua(?=[lt])|eo(?=[^u]|$)|[^aeiouyq]uou|ying")
+_SILENT_E = re.compile("(?<![aeiouy])(?<![^aeiouy]l)e$")
+_SILENT_ENDING = re.compile("[^aeiouylr]es$|[^aeiouytd]ed$")
+_SPOKEN_ENDING = re.compile("(?:[scxzg]|sh|ch)es$")
 
 
 def readability(request: Readability, running: Running) -> Readable:
@@ -62,9 +65,8 @@ def english_syllables(word: str) -> int:
     """Estimated; at least one."""
     word = re.sub("['’]s?$", "", word.lower())
     count = len(_VOWELS.findall(word)) + len(_TWO.findall(word))
-    silent = (word.endswith("e") and not re.search("(?:[^aeiouy]le|[aeiouy]e)$", word)) or (
-        re.search("[^aeiouylr]es$|[^aeiouytd]ed$", word)
-        and not re.search("(?:[scxz]|sh|ch|g)es$", word)
+    silent = _SILENT_E.search(word) or (
+        _SILENT_ENDING.search(word) and not _SPOKEN_ENDING.search(word)
     )
     return max(1, count - bool(silent))
 
