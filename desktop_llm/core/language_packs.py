@@ -6,7 +6,9 @@ components and functions that spaCy itself brings and that only compute. The lis
 when a pack is installed, and again in the process that loads it, on the config as spaCy reads it.
 """
 
-from collections.abc import Iterator, Mapping
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 COMPONENTS = frozenset(
@@ -23,8 +25,6 @@ REGISTRIES = frozenset(
 FUNCTIONS = ("spacy.", "spacy-legacy.")  # how their names begin
 DROPPED = ("training", "pretraining", "corpora", "initialize")  # sections for making one anew
 CALLBACKS = ("before_creation", "after_creation", "after_pipeline_creation")
-# Tokenizers and lemmatizers that need a library which spaCy does not bring with it.
-NEEDS = {"ja": "sudachipy", "ru": "pymorphy3", "uk": "pymorphy3"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +67,43 @@ def _is_foreign(key: str, value: object, path: str) -> bool:
     if key == "source":  # a component of another pack
         return path.startswith("components.")
     return key in CALLBACKS and value is not None
+
+
+def serves(version: str, wanted: str) -> bool:
+    """Whether a version meets conditions as packages write them: ">=3.8.0,<3.9.0"."""
+    found = _numbers(version)
+    for condition in filter(None, map(str.strip, wanted.split(","))):
+        matched = _CONDITION.fullmatch(condition)
+        if matched is None:
+            return False
+        sign, limit = matched[1], _numbers(matched[2])
+        if sign == "~=":
+            good = found >= limit and found[: len(limit) - 1] == limit[:-1]
+        elif matched[2].endswith(".*"):
+            good = (found[: len(limit)] == limit) == (sign == "==") and sign in ("==", "!=")
+        else:
+            good = _COMPARE[sign](_filled(found), _filled(limit))
+        if not good:
+            return False
+    return True
+
+
+_CONDITION = re.compile(r"(>=|<=|==|!=|~=|<|>)\s*(\d+(?:\.\d+)*(?:\.\*|[A-Za-z.\d]*)?)")
+_COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Of its release; what marks a version before it is left out."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def _filled(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    return (*numbers, *[0] * 6)[:6]
