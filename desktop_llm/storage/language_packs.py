@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -41,6 +42,10 @@ DATA_SUFFIXES = frozenset(
 _FOLDER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_]{0,80})-(?P<version>\d[A-Za-z0-9.]{0,40})")
 _NAME = re.compile(r"[A-Za-z0-9_.+ -]{1,120}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
+_DAMAGES = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError,
+    NotImplementedError, ValueError,
+)  # fmt: skip
 _INCOMING, _REMOVED = ".incoming-", ".removed-"
 
 
@@ -63,10 +68,8 @@ class LanguagePackFiles:
             try:
                 with zipfile.ZipFile(file) as archive:
                     return self._install(archive, wheel, origin or wheel.name, found, bool(sha256))
-            except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
+            except _DAMAGES as error:  # what is written raises faults
                 raise _damaged(wheel, type(error).__name__) from error
-            except zlib.error as error:
-                raise _damaged(wheel, "compression") from error
 
     def installed(self) -> tuple[LanguagePack, ...]:
         """By name, the newest version of each first."""
