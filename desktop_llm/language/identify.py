@@ -13,7 +13,7 @@ from desktop_llm.core.language import OFFERED, Identified, IdentifiedTexts, Iden
 from desktop_llm.language.running import Running, library
 
 LETTERS = 10  # fewer say too little
-SURE = 0.8  # probability from which on no question is needed
+SURE = 0.7  # probability from which on no question is needed
 SAMPLE = 2000  # characters looked at, at the beginning, in the middle and at the end
 _KANA = re.compile("[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9d]")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -50,7 +50,7 @@ def identified(text: str) -> Identified:
     code = first.language.iso_code_639_1.name.lower()
     if by_script is not None and by_script.code != code:
         return _as_sure(by_script, 0)
-    clear = second is None or first.value - second.value > 0.5
+    clear = second is None or first.value - second.value > 0.4
     sure = letters >= LETTERS and first.value >= SURE and clear
     return Identified(code, round(float(first.value), 4), sure)
 

@@ -113,7 +113,7 @@ class LanguageTools:
         self._client.end()
 
     def close(self) -> None:
-        """What is running is given up."""
+        """What is running is given up. Whoever made the client closes it then."""
         with self._lock:
             self._closed = True
             for cancelled in self._cancels:
@@ -122,7 +122,6 @@ class LanguageTools:
         if idle is not None:
             idle.cancel()
             idle.join()
-        self._client.close()
         self._pool.shutdown()
 
     # --- inside --------------------------------------------------------------------------------

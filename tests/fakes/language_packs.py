@@ -1,4 +1,4 @@
-"""Wheels of language packs: of a few lines, and a real one made by spaCy in a process of its own."""
+"""Wheels of language packs: of a few lines, and a real one that spaCy makes."""
 
 import json
 import subprocess
@@ -56,13 +56,13 @@ from spacy.training import Example
 nlp = spacy.blank("en")
 tagger = nlp.add_pipe("tagger")
 ruler = nlp.add_pipe("attribute_ruler")
-ruler.add([[{"TAG": "NN"}]], {"POS": "NOUN"})
 names = nlp.add_pipe("entity_ruler")
 nlp.add_pipe("sentencizer")
 def examples():
     doc = nlp.make_doc("cats sleep")
     return [Example.from_dict(doc, {"tags": ["NN", "VB"]})]
 nlp.initialize(examples)
+ruler.add([[{"TAG": "NN"}]], {"POS": "NOUN"})
 names.add_patterns([{"label": "CITY", "pattern": "Paris"}])
 for _ in range(20):
     nlp.update(examples())

@@ -32,6 +32,13 @@ def wheel(tmp_path_factory):
 
 
 @pytest.fixture
+def tools(client, packs):
+    made = LanguageTools(client, packs.pack_of)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def packs(client, tmp_path):
     made = LanguagePacks(tmp_path / "packs", client)
     yield made
@@ -44,8 +51,7 @@ def fault_of(task):
     return fault.value.code
 
 
-def test_every_tool_answers(client):
-    tools = LanguageTools(client)
+def test_every_tool_answers(tools):
     (found,) = tools.identify("The weather is nice today, isn't it?").result(60)
     assert (found.code, found.sure) == ("en", True)
     (found,) = tools.vader("I love this.").result(60)
@@ -61,10 +67,9 @@ def test_every_tool_answers(client):
     assert "the" in tools.stop_words("en").result(60)
 
 
-def test_a_pack_annotates_and_is_removed(client, packs, wheel):
+def test_a_pack_annotates_and_is_removed(client, packs, tools, wheel):
     pack = packs.install(wheel).result(120)
     assert packs.pack_of("en") == pack.folder
-    tools = LanguageTools(client, packs.pack_of)
     analysis = tools.analyse("Paris has cats", "en", tuple(Part)).result(60)
     assert analysis.annotations == ("part_of_speech", "tag")
     assert [(each.start, each.end, each.label) for each in analysis.entities] == [(0, 5, "CITY")]
