@@ -19,7 +19,8 @@ _GERMAN = re.compile("[aeiouyäöü]+")
 _DIPHTHONGS = re.compile("ie|ei|ai|au|äu|eu|aa|ee|oo|ui|[aeiouyäöü]")
 # Vowels that stand beside each other and are two syllables.
 _TWO = re.compile(
-    "i[ao](?!u)(?<![tcsg]i[ao])|[^g]ua(?=[lt])|eo(?=[^u]|$)|[^aeiouyq]uou|ying|(?<!t)ie(?=nc|t)|[aeiou][ïëöü]"
+    "i[ao](?!u)(?<![tcsg]i[ao])|[^g]ua(?=[lt])|eo(?=[^u]|$)|[^aeiouyq]uou|ying"
+    "|(?<!t)ie(?=nc|t)|[aeiou][ïëöü]"
 )
 _SILENT_E = re.compile("(?<![aeiouy])(?<![^aeiouy]l)e$")
 _SILENT_ENDING = re.compile("[^aeiouylr]es$|[^aeiouytd]ed$")
