@@ -4,18 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-OFFLINE = {
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_XET": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "DO_NOT_TRACK": "1",
-}
+from desktop_llm.core.offline import go_offline
 
 
 def main() -> int:
-    for name, value in OFFLINE.items():
-        os.environ.setdefault(name, value)
+    go_offline()
     arguments = sys.argv[1:]
     if arguments[:1] == ["worker"]:
         # An abort in C would start a debugger, which prints texts; read when C is loaded.

@@ -118,6 +118,17 @@ class FaultCode(StrEnum):
     INPUT_EMPTY = "input-empty"
     TEXT_TOO_LONG = "text-too-long"
     NO_ADAPTER = "no-adapter"
+    LANGUAGE_TOOL_MISSING = "language-tool-missing"
+    LANGUAGE_UNSUPPORTED = "language-unsupported"
+    LANGUAGE_TOO_MUCH = "language-too-much"
+    LANGUAGE_STOPPED = "language-stopped"
+    PACK_DAMAGED = "pack-damaged"
+    PACK_REFUSED = "pack-refused"
+    PACK_VERSION = "pack-version"
+    PACK_NEEDS = "pack-needs"
+    PACK_DIFFERS = "pack-differs"
+    PACK_THERE = "pack-there"
+    NO_PACK = "no-pack"
     BUG = "bug"
 
 

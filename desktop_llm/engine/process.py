@@ -54,7 +54,7 @@ class WorkerProcess:
         self.other_version: int | None = None  # of the protocol
         self.broke_protocol = False
         with contextlib.ExitStack() as stack:
-            errors = None if log is None else stack.enter_context(_appending(log))
+            errors = None if log is None else stack.enter_context(appending(log))
             try:
                 self._process = subprocess.Popen(
                     list(command),
@@ -116,7 +116,7 @@ class WorkerProcess:
     def death(self, loading: str | None) -> EnvironmentFault:
         """Why the process ended, as a fault. `loading`: the file it was loading, if any."""
         code = self._process.returncode
-        reason = _exit_in_words(code)
+        reason = exit_in_words(code)
         if self.other_version is not None:
             return EnvironmentFault(
                 FaultCode.WORKER_VERSION, found=self.other_version, wanted=PROTOCOL_VERSION
@@ -188,7 +188,7 @@ class WorkerProcess:
                 self._trace_to(f"{sign} {to_json(number, value)}")
 
 
-def _appending(log: Path) -> IO[bytes]:
+def appending(log: Path) -> IO[bytes]:
     """The log, opened for one more worker; where it cannot be written, what swallows it."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -198,7 +198,7 @@ def _appending(log: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "wb")
 
 
-def _exit_in_words(code: int) -> str:
+def exit_in_words(code: int) -> str:
     """SIGSEGV, "exit 3" …: names, the same in every language."""
     if code < 0:
         try:

@@ -1,10 +1,11 @@
 """Values to bytes and back: msgpack, typed by core's own dataclasses.
 
-An envelope is an array of (kind, request number, body); the kind names one dataclass of
-`core.engine`. The body is decoded against that dataclass, so that a frame of the wrong shape is
-refused here and never reaches the program.
+An envelope is an array of (kind, request number, body); the kind names one dataclass of a
+vocabulary: `core.engine`'s, or that of another process. The body is decoded against that
+dataclass, so that a frame of the wrong shape is refused here and never reaches the program.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from typing import Any, get_args
 
@@ -33,38 +34,51 @@ class MalformedFrameError(Exception):
         self.number = number
 
 
-_KINDS: dict[str, type] = {
-    kind.__name__: kind for kind in (*get_args(engine.Request), *get_args(engine.Event))
-}
-_DECODERS: dict[str, msgspec.msgpack.Decoder[Any]] = {
-    name: msgspec.msgpack.Decoder(kind) for name, kind in _KINDS.items()
-}
 _ENVELOPES = msgspec.msgpack.Decoder(_Envelope)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
+class Codec:
+    """Speaks one vocabulary: the dataclasses that may cross one kind of pipe."""
+
+    def __init__(self, kinds: Iterable[type]) -> None:
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
+            kind.__name__: msgspec.msgpack.Decoder(kind) for kind in kinds
+        }
+
+    def encode(self, number: int, value: Any) -> bytes:
+        """One frame's payload. `number` ties events to their request; 0 belongs to none."""
+        body = msgspec.Raw(_ENCODER.encode(value))
+        return _ENCODER.encode(_Envelope(type(value).__name__, number, body))
+
+    def decode(self, payload: bytes) -> tuple[int, Any]:
+        """Number and value. Raises MalformedFrameError, also for values out of range."""
+        number = 0
+        try:
+            envelope = _ENVELOPES.decode(payload)
+            number = envelope.number
+            value = self._decoders[envelope.kind].decode(envelope.body)
+        except KeyError as error:
+            raise MalformedFrameError(f"unknown kind {error}", number) from None
+        except (msgspec.DecodeError, DesktopLlmError, RecursionError) as error:
+            raise MalformedFrameError(str(error), number) from error
+        return number, value
+
+
+_ENGINE = Codec((*get_args(engine.Request), *get_args(engine.Event)))
+
+
 def encode(number: int, value: engine.Request | engine.Event) -> bytes:
-    """One frame's payload. `number` ties events to their request; 0 belongs to none."""
-    body = msgspec.Raw(_ENCODER.encode(value))
-    return _ENCODER.encode(_Envelope(type(value).__name__, number, body))
+    """`Codec.encode` of the engine's vocabulary."""
+    return _ENGINE.encode(number, value)
 
 
 def decode(payload: bytes) -> tuple[int, engine.Request | engine.Event]:
-    """Number and value of one frame. Raises MalformedFrameError, also for values out of range."""
-    number = 0
-    try:
-        envelope = _ENVELOPES.decode(payload)
-        number = envelope.number
-        decoder = _DECODERS[envelope.kind]
-        value: engine.Request | engine.Event = decoder.decode(envelope.body)
-    except KeyError as error:
-        raise MalformedFrameError(f"unknown kind {error}", number) from None
-    except (msgspec.DecodeError, DesktopLlmError, RecursionError) as error:
-        raise MalformedFrameError(str(error), number) from error
-    return number, value
+    """`Codec.decode` of the engine's vocabulary."""
+    return _ENGINE.decode(payload)
 
 
-def to_json(number: int, value: engine.Request | engine.Event) -> str:
+def to_json(number: int, value: Any) -> str:
     """One line for `--trace-protocol`."""
-    body = asdict(value) if is_dataclass(value) else value
+    body = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     return msgspec.json.encode([type(value).__name__, number, body]).decode()

@@ -53,6 +53,10 @@ class Folders:
         return self.data / "backups"
 
     @property
+    def language_packs(self) -> Path:
+        return self.data / "packs"
+
+    @property
     def loading_model(self) -> Path:
         return self.data / "loading-model"
 

@@ -471,6 +471,50 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” could not be made ({reason})."),
         _("Export fewer conversations at a time, or choose another form."),
     ),
+    FaultCode.LANGUAGE_TOOL_MISSING: lambda: (
+        _("The library “{name}”, which this needs, is not installed."),
+        _("Install the program again; it comes with it."),
+    ),
+    FaultCode.LANGUAGE_UNSUPPORTED: lambda: (
+        _("This does not work for the language “{language}”."),
+        _("Choose another language, or another tool."),
+    ),
+    FaultCode.LANGUAGE_TOO_MUCH: lambda: (
+        _("The text takes too much time or memory."),
+        _("Work through it in parts."),
+    ),
+    FaultCode.LANGUAGE_STOPPED: lambda: (
+        _("The language tools stopped ({reason})."),
+        _("Try again; they start anew. Nothing of the text is lost."),
+    ),
+    FaultCode.PACK_DAMAGED: lambda: (
+        _("“{path}” is no language pack that can be used ({reason})."),
+        _("Choose the wheel file (.whl) of a spaCy pipeline, or download it again."),
+    ),
+    FaultCode.PACK_REFUSED: lambda: (
+        _("The language pack “{path}” was refused: it wants code of its own ({detail})."),
+        _("Choose a pack that is made of spaCy's own components."),
+    ),
+    FaultCode.PACK_VERSION: lambda: (
+        _("The language pack “{path}” is made for spaCy {wanted}, and {found} is installed."),
+        _("Choose another version of the pack."),
+    ),
+    FaultCode.PACK_NEEDS: lambda: (
+        _("The language pack “{name}” needs the library “{package}”, which is not installed."),
+        _("Install it, or go on without the pack."),
+    ),
+    FaultCode.PACK_DIFFERS: lambda: (
+        _("“{path}” is not the file it should be: its hash is another one."),
+        _("Download it again, from a source you trust."),
+    ),
+    FaultCode.PACK_THERE: lambda: (
+        _("The language pack “{name}” is already installed."),
+        _("Remove it first where it is to be installed again."),
+    ),
+    FaultCode.NO_PACK: lambda: (
+        _("There is no language pack “{name}”."),
+        _("Look at the list of those installed."),
+    ),
     FaultCode.INPUT_EMPTY: lambda: (_("There is no text to send."), _("Write something first.")),
     FaultCode.BUG: lambda: (
         _("This is a bug of ours: {detail}"),

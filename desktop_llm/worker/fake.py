@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import IO
 
 from desktop_llm import __version__
+from desktop_llm.core.confinement import take_pipes
 from desktop_llm.core.engine import (
     EXIT_REPLACE,
     Cancel,
@@ -64,7 +65,6 @@ from desktop_llm.core.models import LoadedModel
 from desktop_llm.core.scores import TokenScore
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, decode, encode
 from desktop_llm.protocol.frames import MAX_FRAME, read_frame, write_frame
-from desktop_llm.worker.hardening import take_pipes
 
 
 def _frame(payload: bytes) -> bytes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from desktop_llm import __version__
-from desktop_llm.core.confinement import drop_privileges
+from desktop_llm.core.confinement import drop_privileges, refuse_network, take_pipes
 from desktop_llm.core.engine import (
     EXIT_REPLACE,
     Cancel,
@@ -45,7 +45,6 @@ from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.log_records import WordlessFormatter, log_uncaught
 from desktop_llm.protocol.codec import PROTOCOL_VERSION, MalformedFrameError, decode, encode
 from desktop_llm.protocol.frames import BrokenFrameError, read_frame, write_frame
-from desktop_llm.worker import hardening
 from desktop_llm.worker.cores import usable_cores
 from desktop_llm.worker.guard import CallGuard
 from desktop_llm.worker.llama import (
@@ -283,9 +282,9 @@ class Worker:
 
 
 def main() -> int:
-    reader, writer = hardening.take_pipes()
+    reader, writer = take_pipes()
     drop_privileges()
-    hardening.refuse_network()
+    refuse_network()
     errors = logging.StreamHandler()
     errors.setFormatter(WordlessFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[errors])

@@ -11,8 +11,12 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from desktop_llm.core.confinement import die_with_parent, drop_privileges, limit
-from desktop_llm.worker.hardening import refuse_network
+from desktop_llm.core.confinement import (
+    die_with_parent,
+    drop_privileges,
+    limit,
+    refuse_network,
+)
 
 MEMORY_LIMIT = 512 * 1024 * 1024  # bytes of address space
 OUTPUT_LIMIT = 1_000_000  # characters; contents are placeholders, so a scaffold is small

@@ -16,7 +16,8 @@ VALUES = {
     "path": "/a/b", "reason": "why", "detail": "what", "tokens": 9, "context": 8, "name": "seed",
     "low": 1, "high": 2, "restarts": 3, "most": 500, "size_bytes": 70_000_000,
     "most_bytes": 64_000_000, "found": 1, "wanted": 2, "free": 1, "needed": 2, "number": "5",
-    "host": "hub.example", "status": 503, "names": "Q4_0", "label": "good",
+    "host": "hub.example", "status": 503, "names": "Q4_0", "label": "good", "language": "xx",
+    "package": "library",
 }  # fmt: skip
 
 
