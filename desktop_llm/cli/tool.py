@@ -240,6 +240,10 @@ def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]
             label.value: round(share, 4)
             for label, share in zip(judged.labels, judged.judgement.probabilities, strict=True)
         }
+        if judged.lexicon is not None:
+            values["vader"] = judged.lexicon
+        if judged.language:
+            values["language"] = judged.language
         values["unsure"] = judged.judgement.unsure.value
         values["sentences"] = [
             {

@@ -64,6 +64,8 @@ class Judged:
     labels: tuple[Label, ...]
     judgement: Judgement
     sentences: tuple[JudgedSentence, ...] = ()
+    language: str = ""  # of the text, where it was asked for
+    lexicon: float | None = None  # VADER's compound score, -1 … 1, for English
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,15 @@ from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.database import Database, MemoryDatabase
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.library import Library
-from desktop_llm.storage.logs import ENGINE_LOG, rotate
+from desktop_llm.storage.logs import ENGINE_LOG, LANGUAGE_LOG, rotate
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.storage.watch import ChangeWatch
 
 if TYPE_CHECKING:
+    from desktop_llm.engine.language_client import LanguageClient
     from desktop_llm.services.jobs import JobService
+    from desktop_llm.services.language import LanguageTools
     from desktop_llm.services.text_tools import TextTools
     from desktop_llm.services.tools import ToolService
     from desktop_llm.storage.tool_history import ToolHistory
@@ -109,6 +111,7 @@ class ToolsOnDemand:
         self._shelf: ToolService | None = None
         self._work: TextTools | None = None
         self._history: ToolHistory | None = None
+        self._language: tuple[LanguageClient, LanguageTools] | None = None
         self._closed = False
 
     @property
@@ -126,8 +129,25 @@ class ToolsOnDemand:
 
         with self._lock:
             if self._work is None:
-                self._work = TextTools(self._engine, self._models, self._settings, self.history)
+                self._work = TextTools(
+                    self._engine, self._models, self._settings, self.history, self.language
+                )
             return self._work
+
+    def language(self) -> "LanguageTools | None":
+        """None once they are closed. Its process starts with the first call, and ends when it is
+        idle.
+        """
+        from desktop_llm.engine.language_client import LanguageClient
+        from desktop_llm.services.language import LanguageTools
+
+        with self._lock:
+            if self._closed:
+                return None
+            if self._language is None:
+                client = LanguageClient(self._folders.logs / LANGUAGE_LOG, rotate=rotate)
+                self._language = (client, LanguageTools(client))
+            return self._language[1]
 
     def history(self) -> "ToolHistory | None":
         """None once they are closed. Blocks on the disk. Raises EnvironmentFault."""
@@ -144,7 +164,10 @@ class ToolsOnDemand:
     def close(self) -> None:
         """After the engine."""
         with self._lock:
-            work = self._work
+            work, language = self._work, self._language
+        if language is not None:
+            language[1].close()
+            language[0].close()
         if work is not None:
             work.close()
         with self._lock:

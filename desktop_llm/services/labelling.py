@@ -63,7 +63,7 @@ class Labeller:
         begun = tool.begun.within(language)
         space = " " if begun and not begun.endswith((" ", "：", "“", '"')) else ""
         words = tuple(space + label.word.within(language) for label in self.labels)
-        self._prompt = LabelPrompt(head=head, tail=tail, begun=begun, labels=words)
+        self.prompt = LabelPrompt(head=head, tail=tail, begun=begun, labels=words)
         self._calibration: Calibration | None = None
 
     def judge(
@@ -87,7 +87,7 @@ class Labeller:
         return self._calibration
 
     def _score(self, texts: Sequence[str]) -> list[LabelScores]:
-        request = LabelRequest(prompt=self._prompt, texts=tuple(texts))
+        request = LabelRequest(prompt=self.prompt, texts=tuple(texts))
         task = self._work.watch(self._work.engine.score_labels(request, Priority.BATCH))
         scores: list[LabelScores] = []
         for event in task.wait_events():

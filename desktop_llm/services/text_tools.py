@@ -57,6 +57,7 @@ from desktop_llm.engine.arbiter import Priority
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.engine_work import EngineWork
 from desktop_llm.services.labelling import Labeller
+from desktop_llm.services.language import LanguageTools
 from desktop_llm.services.models import ModelService, load_options
 from desktop_llm.services.translation import Translator
 from desktop_llm.storage.tool_history import ToolHistory, ToolRun
@@ -68,6 +69,9 @@ SPARE = 16  # tokens that nobody has counted
 PART_TOKENS = 1200  # of a part that is read; a small model overlooks much in a longer one
 CHANGED_TOKENS = 400  # of a part that is written anew
 LEAST_PART = 48  # tokens; a context that leaves less is too small
+SENTIMENT = "sentiment"  # the tool that a lexicon stands beside
+IDENTIFIED, JUDGED_BY_LEXICON = 4000, 100_000  # characters that are looked at
+LEXICON_SECONDS = 30.0
 JUDGED_TOKENS = 400  # of a part that is judged at once
 MOST_JUDGED = 2000  # sentences that are judged by themselves
 SPLIT = 0.4  # of the surely judged sentences that speak for another label
@@ -86,7 +90,9 @@ class TextTools:
         models: ModelService,
         settings: Callable[[], Settings],
         history: Callable[[], ToolHistory | None],
+        language: Callable[[], LanguageTools | None] = lambda: None,
     ) -> None:
+        self._language = language
         self._engine = engine
         self._models = models
         self._settings = settings
@@ -97,7 +103,7 @@ class TextTools:
     def run(self, request: ToolRequest) -> ToolTask:
         job = _ToolJob(
             request, self._engine, self._models, self._settings,
-            None if request.traceless else self._history, self._ended,
+            None if request.traceless else self._history, self._ended, self._language,
         )  # fmt: skip
         with self._lock:
             self._running.add(job)
@@ -144,7 +150,9 @@ class _ToolJob:
         settings: Callable[[], Settings],
         history: Callable[[], ToolHistory | None] | None,
         on_end: Callable[["_ToolJob"], object],
+        language_tools: Callable[[], LanguageTools | None],
     ) -> None:
+        self._language_tools = language_tools
         self._request = request
         self._models = models
         self._settings = settings
@@ -245,10 +253,30 @@ class _ToolJob:
         lengths = [part.span.end - part.span.start for part in found]
         whole = together(judgements[: len(found)], lengths, own)
         label = labeller.labels[whole.label]
+        said_in, lexicon = self._by_lexicon(text)
         return ToolOutcome(
-            text=label.value, parts=len(found), judged=Judged(labeller.labels, whole, judged),
+            text=label.value, parts=len(found),
+            judged=Judged(labeller.labels, whole, judged, said_in, lexicon),
             shortened=len(spans) > MOST_JUDGED,
         )  # fmt: skip
+
+    def _by_lexicon(self, text: str) -> tuple[str, float | None]:
+        """The language of a text, and how positive a lexicon finds it, -1 … 1, where it is English;
+        for the sentiment tool alone. What is missing costs nothing else.
+        """
+        tools = self._language_tools() if self._request.tool.id == SENTIMENT else None
+        if tools is None:
+            return "", None
+        try:
+            found = tools.identify(text[:IDENTIFIED]).result(LEXICON_SECONDS)
+            language = found[0].code if found else ""
+            if language != "en":
+                return language, None
+            polarity = tools.vader(text[:JUDGED_BY_LEXICON]).result(LEXICON_SECONDS)
+            return language, polarity[0].compound if polarity else None
+        except (DesktopLlmError, TimeoutError) as fault:
+            logger.info("the lexicon could not be asked: %s", type(fault).__name__)
+            return "", None
 
     # --- translation -----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from desktop_llm.core.log_records import OURS, WordlessFormatter, log_uncaught
 
 WINDOW_LOG = "window.log"  # the command line's too
 ENGINE_LOG = "engine.log"  # what the worker writes to its stderr
+LANGUAGE_LOG = "language.log"  # what the language process writes there
 RUNNER_LOG = "runner.log"  # what the runner of the jobs writes there
 CRASH_LOG = "crash.log"  # where the Python code was when native code crashed
 MOST_BYTES = 1_000_000  # of one file

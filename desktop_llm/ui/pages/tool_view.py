@@ -278,6 +278,8 @@ class ToolView(QWidget):
                     outcome.dropped,
                 )
             )
+        if outcome.judged is not None and outcome.judged.language:
+            notes.append(lexicon_words(outcome.judged))
         if outcome.judged is not None and (why := unsure_words(outcome.judged.judgement.unsure)):
             notes.append(why)
         if outcome.remembered:
@@ -440,6 +442,13 @@ def _label_pieces(judged: Judged, source: str) -> list[Marked]:
             ("\n", Style.PLAIN, -1),
         ]
     return made
+
+
+def lexicon_words(judged: Judged) -> str:
+    if judged.lexicon is None:
+        return _("The lexicon VADER knows English only.")
+    words = _("By the lexicon VADER: {score} of −1 to 1.")
+    return words.format(score=f"{judged.lexicon:+.2f}".replace("-", "−"))
 
 
 def unsure_words(unsure: Unsure) -> str:

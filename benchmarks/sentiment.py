@@ -1,0 +1,175 @@
+"""The sentiment tool on SST-2: accuracy, calibration, batches against one by one, and speed.
+
+    python benchmarks/sentiment.py DATA [LLAMA_SERVER]
+
+DATA is a folder with `sst2_dev.csv` (columns text and label, 1 is positive). Zero-shot: no example
+is in the prompt. Wording, label words and temperature of the tool were chosen on training data;
+here the development data is scored once. Prints one JSON object.
+"""
+
+import csv
+import json
+import math
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from measure import HERE, starter
+from peer import wait_until_ready
+
+sys.path.insert(0, str(HERE.parent))
+
+from desktop_llm.core.calibration_measures import Share, expected_calibration_error, wilson
+from desktop_llm.core.engine import LabelsScored, PromptPiece
+from desktop_llm.core.label_requests import LabelPrompt, LabelRequest
+from desktop_llm.core.labels import Judgement, probabilities
+from desktop_llm.core.messages import Message, Role
+from desktop_llm.core.models import LoadOptions
+from desktop_llm.core.tool_files import tool_from_toml
+from desktop_llm.engine.client import EngineClient
+from desktop_llm.resources import resource
+from desktop_llm.services.engine_work import EngineWork
+from desktop_llm.services.labelling import Labeller
+from desktop_llm.services.models import ModelService
+from desktop_llm.storage.library import Library
+from desktop_llm.storage.paths import Folders
+
+OPTIONS = LoadOptions(context_length=2048)
+TIMED = 300  # rows of which the speed is taken
+PLAIN = LabelPrompt(  # as one would write it at first, nothing calibrated
+    head="Is the sentiment of this text positive or negative? Answer with one word.\n\n",
+    labels=("Positive", "Negative"),
+)
+
+
+def main() -> None:
+    data = Path(sys.argv[1])
+    peer = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    with (data / "sst2_dev.csv").open(encoding="utf-8") as file:
+        rows = [(row["text"], 0 if row["label"] in ("1", "positive") else 1)
+                for row in csv.DictReader(file)]  # fmt: skip
+    texts, gold = [text for text, _ in rows], [label for _, label in rows]
+    engine = EngineClient()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        models = ModelService(Library(Folders(folder, folder / "cache")), engine)
+        engine.load(starter(), OPTIONS).result(60)
+        tool = tool_from_toml(resource("prompts", "sentiment.toml").read_text("utf-8"), own=False)
+        labeller = Labeller(EngineWork(engine, models), tool, {}, "en")
+        judged = labeller.judge(texts)
+        answer = measures(judged, gold)
+        plain = score(engine, PLAIN, texts)
+        answer["plain"] = right_share([_best(each) for each in plain], gold).value
+        answer |= one_by_one(engine, labeller.prompt, texts)
+        sample = random.Random(1).sample(texts, min(TIMED, len(texts)))
+        ours = rate(lambda: score(engine, labeller.prompt, sample), len(sample))
+        answer["rows_a_second"] = ours
+        if peer is not None:
+            theirs = peer_rate(engine, peer, labeller.prompt, sample)
+            answer["peer_rows_a_second"] = theirs
+        faster = folder / "Q8_0.gguf"
+        engine.unload().result(60)
+        engine.quantize(starter(), faster, "Q8_0").result(300)
+        engine.load(faster, OPTIONS).result(60)
+        score(engine, labeller.prompt, sample[:8])
+        answer["faster_rows_a_second"] = rate(
+            lambda: score(engine, labeller.prompt, sample), len(sample)
+        )
+        engine.close()
+    print(json.dumps(answer))
+
+
+def measures(judged: Sequence[Judgement], gold: Sequence[int]) -> dict[str, float]:
+    right = right_share([each.label for each in judged], gold)
+    return {
+        "rows": len(gold),
+        "accuracy": right.value,
+        "low": right.low,
+        "high": right.high,
+        "ece": expected_calibration_error(
+            [each.probability for each in judged],
+            [each.label == label for each, label in zip(judged, gold, strict=True)],
+        ),
+        "unsure": sum(bool(each.unsure) for each in judged) / len(gold),
+    }
+
+
+def right_share(labels: Sequence[int], gold: Sequence[int]) -> Share:
+    right = sum(one == other for one, other in zip(labels, gold, strict=True))
+    return wilson(right, len(gold))
+
+
+def score(
+    engine: EngineClient, prompt: LabelPrompt, texts: Sequence[str], at_once: int | None = None
+) -> list[tuple[float, ...]]:
+    request = LabelRequest(prompt=prompt, texts=tuple(texts), at_once=at_once)
+    task = engine.score_labels(request)
+    found = [each.log_probs for event in task.wait_events() if isinstance(event, LabelsScored)
+             for each in event.scores]  # fmt: skip
+    task.result()
+    return found
+
+
+def one_by_one(engine: EngineClient, prompt: LabelPrompt, texts: Sequence[str]) -> dict[str, float]:
+    together, alone = score(engine, prompt, texts), score(engine, prompt, texts, at_once=1)
+    odds = [(one[0] - one[1], other[0] - other[1])
+            for one, other in zip(together, alone, strict=True)]  # fmt: skip
+    largest = max(abs(one - other) for one, other in odds)
+    flips = [max(abs(one), abs(other)) for one, other in odds if (one > 0) != (other > 0)]
+    return {"largest_change": largest, "flips": len(flips), "widest_flip": max(flips, default=0.0)}
+
+
+def _best(scores: Sequence[float]) -> int:
+    shares = probabilities(scores)
+    return max(range(len(shares)), key=shares.__getitem__)
+
+
+def rate(work: object, rows: int) -> float:
+    begun = time.perf_counter()
+    work()  # type: ignore[operator]
+    return rows / (time.perf_counter() - begun)
+
+
+def peer_rate(
+    engine: EngineClient, server: Path, prompt: LabelPrompt, texts: Sequence[str]
+) -> float:
+    """One request at a time, which keeps the beginning of the prompt that all share."""
+    rendered = []
+    for text in texts:
+        message = Message(Role.USER, prompt.head + text + prompt.tail)
+        pieces: tuple[PromptPiece, ...] = engine.render_prompt((message,)).result().pieces
+        rendered.append("".join(piece.text for piece in pieces) + prompt.begun)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(server), "-m", str(starter()), "-t", "2", "-c", "2048", "--port", str(port),
+               "--host", "127.0.0.1", "--parallel", "1"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(process, port)
+        ask(port, rendered[0])
+        return rate(lambda: [ask(port, each) for each in rendered], len(rendered))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ask(port: int, prompt: str) -> float:
+    body = {"prompt": prompt, "n_predict": 1, "n_probs": 20, "temperature": 0,
+            "cache_prompt": True}  # fmt: skip
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/completion", json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )  # fmt: skip
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return math.fsum([len(json.loads(answer.read()).get("content", ""))])
+
+
+if __name__ == "__main__":
+    main()
