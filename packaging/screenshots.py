@@ -18,7 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide", "models")
+SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide", "models",
+          "tools")  # fmt: skip
 QUESTIONS = (  # in the one language the starter model knows
     "Why is the sky blue? Answer in two sentences.",
     "Write a Python function that adds two numbers, in a code block.",
@@ -30,6 +31,11 @@ The unicorn was seen again, at the old harbour of Zanzibar.
 
 """
     + "The sea was wide and calm, and the crew spoke of the weather. " * 300
+)
+TOLD = (
+    "In 2019 the town of Lindau opened a new bridge over the river. It cost 14 million euros and "
+    "took three years too build. The mayor, Anna Berg, said that traffic have fallen by a third. "
+    "Some residents complained about the noise during construction."
 )
 THOUGHTFUL = """<think>A table and a formula are wanted.</think>
 The **scattering** of light follows $I \\propto \\lambda^{-4}$, as Lord Rayleigh showed.[^1]
@@ -122,6 +128,8 @@ class Camera:
                 self._take_guide(program, Path(folder))
             if "models" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
                 self._take_models(program)
+            if "tools" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
+                self._take_tools(program)
             workspace.show_page(Page.SETTINGS)
             self._shoot(window, "settings", scenes)
             workspace.show_page(Page.BACKUPS)
@@ -284,6 +292,42 @@ class Camera:
         self._wait(lambda: dialog._state is not None and dialog._state.candidates)
         workspace.toasts.clear()
         take("faster", dialog)
+
+    def _take_tools(self, program: Any) -> None:
+        """What the guide to the text tools shows."""
+        from desktop_llm.ui.pages.tool_editor import ToolEditor
+        from desktop_llm.ui.workspace import Page
+
+        window, workspace, chat = program.window, program.workspace, program.workspace.chat
+        workspace.show_page(Page.TOOLS)
+        page = workspace.made(Page.TOOLS)
+        self._wait(lambda: page._buttons)
+        for name, scene in (("summarise", "tool-summary"), ("proofread", "tool-changes")):
+            page.source.setPlainText(TOLD)
+            page.tool_chosen.emit(name)
+            page.view.run_button.click()
+            self._wait(lambda: page.view._outcome is not None)
+            if page.view._outcome.said:
+                page.view.result.chosen.emit(0)
+            self._settle(16)
+            self._save(window.grab(), scene)
+        program._manage_tools()
+        self._wait(lambda: window.findChildren(ToolEditor))
+        editor = window.findChildren(ToolEditor)[-1]
+        self._wait(lambda: editor.list.count())
+        self._settle(16)
+        self._save(editor.grab(), "tool-editor")
+        editor.reject()
+        workspace.show_page(Page.CHAT)
+        chat.composer.set_text(TOLD)
+        care = program._tools_care
+        tool = next(each for each in care.tools if each.id == "rewrite")
+        popup = care.use(tool, lambda: care.target_of(chat.composer.editor), {"style": "shorter"})
+        self._wait(lambda: popup.view._outcome is not None)
+        self._settle(16)
+        self._save(window.grab(), "tool-popup")
+        popup.close()
+        chat.composer.clear()
 
     def _take_connections(self, program: Any) -> None:
         from desktop_llm.core.network import Contact, Why
