@@ -37,6 +37,7 @@ from desktop_llm.worker.cores import usable_cores
 
 TOKENS = 256
 LONG = 1500
+DATA = HERE.parent.parent / "shared" / "data"  # beside a checkout, where there are any
 RESULTS = HERE / "results" / "latest.json"
 
 
@@ -47,6 +48,7 @@ def main() -> int:
         "search": search, "returning": returning, "confidence": confidence, "kills": kills,
         "headers": headers, "transfer": transfer, "fit": fit,
         "optimise": optimise, "difference": difference_view, "summary": long_summary,
+        "sentiment": sentiment,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -54,6 +56,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the kills' moments")
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--peer", type=Path, help="llama-server to be measured too")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help="public data sets; see sentiment.py"
+    )
     options = parser.parse_args()
     rows: list[Row] = []
     failed: list[str] = []
@@ -334,6 +339,38 @@ def difference_view(options: argparse.Namespace) -> list[Row]:
         Row("the same of 5,000 words until it is shown", shown, bound="<= 0.2 s",
             met=shown.median <= 0.2),
     ]  # fmt: skip
+
+
+def sentiment(options: argparse.Namespace) -> list[Row]:
+    """Once: SST-2 is scored whole. Left out where its data are not there."""
+    data = options.data / "sentiment"
+    if not (data / "sst2_dev.csv").exists():
+        print(f"no data in {data}", file=sys.stderr)
+        return []
+    answer = child("sentiment.py", data, *([options.peer] if options.peer else []))
+    found, plain = Series("", [answer["accuracy"]]), Series("", [answer["plain"]])
+    interval = f"{answer['low']:.3f} to {answer['high']:.3f}"
+    ours = Series("rows/s", [answer["rows_a_second"]])
+    error = Series("", [answer["ece"]])
+    change = Series("nats", [answer["largest_change"]])
+    rows = [
+        Row(f"SST-2, {answer['rows']} rows, accuracy ({interval}) / plain prompt", found, plain,
+            found.median / plain.median, ">= 1, wished 0.75", found.median >= plain.median),
+        Row("its calibration error", error, bound="<= 0.10", met=error.median <= 0.10),
+        Row(f"batches against one by one, log-odds; {answer['flips']} labels flip", change,
+            bound="<= 0.5", met=change.median <= 0.5),
+    ]  # fmt: skip
+    if "peer_rows_a_second" not in answer:
+        return [*rows, Row("rows a second", ours)]
+    theirs = Series("rows/s", [answer["peer_rows_a_second"]])
+    faster = Series("rows/s", [answer["faster_rows_a_second"]])
+    for name, series, least in (("the same file", ours, 1.0), ("as Q8_0", faster, 1.5)):
+        ratio = paired_ratio(series, theirs)
+        rows.append(
+            Row(f"labels, {name} / llama-server one by one", series, theirs, ratio,
+                f">= {least}", ratio >= least)
+        )  # fmt: skip
+    return rows
 
 
 def long_summary(_options: argparse.Namespace) -> list[Row]:
