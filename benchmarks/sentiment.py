@@ -27,8 +27,8 @@ sys.path.insert(0, str(HERE.parent))
 
 from desktop_llm.core.calibration_measures import Share, expected_calibration_error, wilson
 from desktop_llm.core.engine import LabelsScored, PromptPiece
-from desktop_llm.core.label_requests import LabelPrompt, LabelRequest
-from desktop_llm.core.labels import Judgement, probabilities
+from desktop_llm.core.label_requests import LabelPrompt, LabelRequest, LabelScores
+from desktop_llm.core.labels import Judgement, judge, probabilities
 from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.models import LoadOptions
 from desktop_llm.core.tool_files import tool_from_toml
@@ -62,11 +62,14 @@ def main() -> None:
         engine.load(starter(), OPTIONS).result(60)
         tool = tool_from_toml(resource("prompts", "sentiment.toml").read_text("utf-8"), own=False)
         labeller = Labeller(EngineWork(engine, models), tool, {}, "en")
-        judged = labeller.judge(texts)
+        together = score(engine, labeller.prompt, texts)
+        calibration = labeller.calibration()
+        judged = [judge(LabelScores(each), calibration, labeller.rule) for each in together]
         answer = measures(judged, gold)
+        print(json.dumps(answer), file=sys.stderr, flush=True)  # the rest takes minutes
         plain = score(engine, PLAIN, texts)
         answer["plain"] = right_share([_best(each) for each in plain], gold).value
-        answer |= one_by_one(engine, labeller.prompt, texts)
+        answer |= one_by_one(together, score(engine, labeller.prompt, texts, at_once=1))
         sample = random.Random(1).sample(texts, min(TIMED, len(texts)))
         ours = rate(lambda: score(engine, labeller.prompt, sample), len(sample))
         answer["rows_a_second"] = ours
@@ -116,8 +119,9 @@ def score(
     return found
 
 
-def one_by_one(engine: EngineClient, prompt: LabelPrompt, texts: Sequence[str]) -> dict[str, float]:
-    together, alone = score(engine, prompt, texts), score(engine, prompt, texts, at_once=1)
+def one_by_one(
+    together: Sequence[tuple[float, ...]], alone: Sequence[tuple[float, ...]]
+) -> dict[str, float]:
     odds = [(one[0] - one[1], other[0] - other[1])
             for one, other in zip(together, alone, strict=True)]  # fmt: skip
     largest = max(abs(one - other) for one, other in odds)

@@ -55,7 +55,7 @@ class Labeller:
         self.labels = labels_of(tool, values)
         self._work = work
         self._temperature = tool.temperature
-        self._rule = UnsureRule()
+        self.rule = UnsureRule()
         instruction = instruction_for(tool, values, language)
         if _PLACE not in instruction:
             instruction = f"{instruction}\n\n{_PLACE}"
@@ -70,15 +70,16 @@ class Labeller:
         self, texts: Sequence[str], on_done: Callable[[int], object] = lambda _done: None
     ) -> list[Judgement]:
         """One a text. `on_done` hears how many are done. Raises CancelledError."""
-        calibration = self._calibrated()
+        calibration = self.calibration()
         found: list[Judgement] = []
         for at in range(0, len(texts), AT_ONCE):
             scores = self._score(texts[at : at + AT_ONCE])
-            found += [judge(each, calibration, self._rule) for each in scores]
+            found += [judge(each, calibration, self.rule) for each in scores]
             on_done(len(found))
         return found
 
-    def _calibrated(self) -> Calibration:
+    def calibration(self) -> Calibration:
+        """Found out with the first texts."""
         if self._calibration is None:
             self._calibration = Calibration(
                 preference=content_free_preference(self._score(CONTENT_FREE)),
