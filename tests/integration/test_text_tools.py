@@ -63,8 +63,15 @@ ALL = ["summarise", "translate", "ask", "proofread", "rewrite", "explain", "key-
        "continue"]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [ENGLISH, CHINESE], ids=["english", "chinese"])
-@pytest.mark.parametrize("name", ALL)
+# The starter model knows no Chinese: what is tried in it is the way there and back.
+IN_CHINESE = ["summarise", "translate", "sentiment", "title", "names"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [*((name, ENGLISH) for name in ALL), *((name, CHINESE) for name in IN_CHINESE)],
+    ids=[*ALL, *(f"{name}-chinese" for name in IN_CHINESE)],
+)
 def test_every_tool_gives_its_kind_of_result(tools, name, text):
     tool = tools.shelf.find(name)
     outcome = run(tools, name, text, **VALUES.get(name, {}))
