@@ -358,5 +358,7 @@ def default_values(tool: "Tool", text: str) -> dict[str, str]:
     elif own == "en" and text.isascii():
         own = "zh"
     return {
-        variable.name: own for variable in tool.variables if variable.kind is VariableKind.LANGUAGE
+        variable.name: own
+        for variable in tool.variables
+        if variable.kind is VariableKind.LANGUAGE and variable.default  # else it is found out
     }

@@ -17,6 +17,7 @@ from desktop_llm.ui.actions import Command
 from desktop_llm.ui.pages.tool_editor import ToolEditor
 from desktop_llm.ui.pages.tool_history import ToolHistoryDialog
 from desktop_llm.ui.pages.tool_view import ToolView
+from desktop_llm.ui.tools_care import default_values
 from desktop_llm.ui.workspace import Page
 from tests.ui.helpers import settle, shown
 
@@ -336,3 +337,8 @@ def test_a_key_that_cannot_be_had_is_said(program):
     program.change("global_shortcut", "Ctrl+Alt+Space")
     assert "cannot be heard everywhere" in program.workspace.toasts.text()
     program.change("tray_icon", True)
+
+
+def test_a_translation_is_from_whatever_it_is_in(program):
+    chosen = default_values(tool(program, "translate"), "Rain fell.")
+    assert chosen == {"to": "zh"}
