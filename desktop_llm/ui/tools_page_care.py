@@ -115,7 +115,9 @@ class ToolsPageCare(QObject):
         cursor.insertText(text)
 
     def _edited(self) -> None:
-        self._traceless = False
+        """What was written from nothing is a text of its own; what was changed is still that."""
+        if self._page.source.document().isEmpty():
+            self._title, self._traceless = "", False
 
     # --- files -----------------------------------------------------------------------------------
 

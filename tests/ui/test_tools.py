@@ -17,6 +17,7 @@ from desktop_llm.ui.actions import Command
 from desktop_llm.ui.pages.tool_editor import ToolEditor
 from desktop_llm.ui.pages.tool_history import ToolHistoryDialog
 from desktop_llm.ui.pages.tool_view import ToolView
+from desktop_llm.ui.tool_runner import TextTarget
 from desktop_llm.ui.tools_care import default_values
 from desktop_llm.ui.workspace import Page
 from tests.ui.helpers import settle, shown
@@ -342,3 +343,19 @@ def test_a_key_that_cannot_be_had_is_said(program):
 def test_a_translation_is_from_whatever_it_is_in(program):
     chosen = default_values(tool(program, "translate"), "Rain fell.")
     assert chosen == {"to": "zh"}
+
+
+def test_a_private_text_stays_private_on_the_page_though_it_is_edited(qtbot, program):
+    page = page_of(qtbot, program)
+    private = TextTarget("A secret.", traceless=True)
+    program._open_in_tools(tool(program, "explain"), {}, private)
+    done(qtbot, page.view)
+    page.source.insertPlainText("More of a ")
+    page.view.run_wanted.emit(True)
+    qtbot.waitUntil(lambda: "More of a" in page.view.text() and page.view._outcome is not None)
+    assert program.services.tools.history().all() == []
+    page.source.clear()
+    page.source.insertPlainText("Nothing private.")
+    page.view.run_wanted.emit(True)
+    qtbot.waitUntil(lambda: "Nothing private." in page.view.text())
+    qtbot.waitUntil(lambda: len(program.services.tools.history().all()) == 1)
