@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint, Qt
-from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QPlainTextEdit
 
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.documents import PASTE, Document, DocumentKind
@@ -73,7 +73,7 @@ class AttachmentsCare(QObject):
         self._of: int | None = None  # the conversation whose draft they stand in
         self._tokens: dict[tuple[int, Take], int] = {}
         self._asked = 0  # for the list; an older one comes too late
-        self.watch_text: Callable[[QWidget], None] = lambda _field: None  # of a document
+        self.watch_text: Callable[[QPlainTextEdit], None] = lambda _field: None  # of a document
         editor = self._composer.editor
         editor.longest_paste = PASTE
         editor.files_given.connect(self.attach_files)

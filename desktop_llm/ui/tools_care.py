@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence
-from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPlainTextEdit, QTextEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QPlainTextEdit, QTextEdit
 from shiboken6 import isValid
 
 from desktop_llm.core.errors import DesktopLlmError
@@ -118,16 +118,14 @@ class ToolsCare(QObject):
 
     # --- menus -----------------------------------------------------------------------------------
 
-    def watch(self, field: QWidget) -> None:
-        """Its context menu gets the tools."""
-        watched: QWidget = field
-        if isinstance(field, QPlainTextEdit | QTextEdit):
-            watched = field.viewport()
-        watched.installEventFilter(self)
+    def watch(self, field: QPlainTextEdit | QTextEdit) -> None:
+        """Its context menu gets the tools: by the mouse over what is in it, by the key on it."""
+        field.installEventFilter(self)
+        field.viewport().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ContextMenu and isinstance(event, QContextMenuEvent):
-            field = watched.parent()
+            field = watched if isinstance(watched, QPlainTextEdit | QTextEdit) else watched.parent()
             if isinstance(field, QPlainTextEdit | QTextEdit):
                 self._show_menu_of(field, event.globalPos())
                 return True
@@ -200,9 +198,10 @@ class ToolsCare(QObject):
 
         from desktop_llm.ui.tool_runner import target_of
 
-        chat = self._workspace.chat
-        private = chat.private and chat.isAncestorOf(field)
-        return replace(target_of(field), traceless=private)
+        chat, holder = self._workspace.chat, field.parentWidget()
+        while holder is not None and holder is not chat:  # through dialogs, too
+            holder = holder.parentWidget()
+        return replace(target_of(field), traceless=chat.private and holder is chat)
 
     def _add_for_message(self, menu: QMenu, key: int) -> None:
         transcript = self._workspace.chat.view.transcript

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt
-from PySide6.QtGui import QTextCursor
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtGui import QContextMenuEvent, QTextCursor
+from PySide6.QtWidgets import QApplication, QDialog, QMenu, QPlainTextEdit
 
 from desktop_llm.core.evidence import Support
 from desktop_llm.core.segments import Span
@@ -359,3 +359,24 @@ def test_a_private_text_stays_private_on_the_page_though_it_is_edited(qtbot, pro
     page.view.run_wanted.emit(True)
     qtbot.waitUntil(lambda: "Nothing private." in page.view.text())
     qtbot.waitUntil(lambda: len(program.services.tools.history().all()) == 1)
+
+
+def test_a_document_of_a_private_conversation_leaves_no_trace(qtbot, program):
+    program.workspace.commands[Command.PRIVATE].trigger()
+    qtbot.waitUntil(lambda: program.workspace.chat.private and program.workspace.chat.ready)
+    dialog = QDialog(program.workspace.chat.view)  # as a document is shown
+    field = QPlainTextEdit("A secret.", dialog)
+    assert program._tools_care.target_of(field).traceless
+    program.workspace.show_page(Page.TOOLS)
+    elsewhere = program.workspace.made(Page.TOOLS).source
+    assert not program._tools_care.target_of(elsewhere).traceless
+
+
+def test_the_menu_key_opens_the_same_menu(program):
+    editor = composer(program)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(1, 1), QPoint(1, 1))
+    QApplication.sendEvent(editor, event)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    assert menu.actions()[-1].text() == "Text tools"
+    menu.close()
