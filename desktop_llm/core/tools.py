@@ -122,11 +122,6 @@ class Tool:
     def variable(self, name: str) -> Variable | None:
         return next((each for each in self.variables if each.name == name), None)
 
-    @property
-    def menu_variable(self) -> Variable | None:
-        """Whose choices are the entries of the tool's menu."""
-        return next((each for each in self.variables if each.menu and each.choices), None)
-
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
         """Each variable's: what is given, else the default."""
         return {each.name: given.get(each.name) or each.default for each in self.variables}
@@ -164,6 +159,12 @@ def _said(variable: Variable, value: str, language: str) -> str:
         if known is not None:
             return known.chinese if language == CHINESE else known.english
     return value
+
+
+def schema_of(tool: Tool, given: Mapping[str, str]) -> str:
+    """That the answer is held to; empty: to none."""
+    asked = [each.name for each in tool.variables if each.kind is VariableKind.SCHEMA]
+    return tool.values(given)[asked[0]] if asked else tool.schema
 
 
 def delimited(text: str) -> str:

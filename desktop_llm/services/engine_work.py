@@ -4,7 +4,7 @@ any of them.
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from desktop_llm.core.engine import Event, LoadProgress, TextDelta
 from desktop_llm.core.generation import FinishReason, GenerationRequest
@@ -16,6 +16,9 @@ from desktop_llm.engine.arbiter import Priority
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.models import ModelService
 
+E = TypeVar("E")
+R = TypeVar("R")
+
 
 class EngineWork:
     """Its methods raise CancelledError once it is cancelled, and EnvironmentFault."""
@@ -24,7 +27,7 @@ class EngineWork:
         self.engine = engine
         self._models = models
         self._lock = threading.Lock()
-        self._task: Task[Event, Any] | None = None
+        self._task: Task[Any, Any] | None = None
         self._cancelled = False
 
     @property
@@ -38,7 +41,7 @@ class EngineWork:
         if task is not None:
             task.cancel()
 
-    def watch(self, task: Task[Event, Any]) -> Task[Event, Any]:
+    def watch(self, task: Task[E, R]) -> Task[E, R]:
         """From now on a cancel goes to this call."""
         with self._lock:
             self._task = task

@@ -4,19 +4,25 @@ The prompt before the text is the same for all texts and read once; texts are sc
 the model answers where there is nothing to judge is taken off (contextual calibration).
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from desktop_llm.core.engine import LabelsScored, ScoringFinished
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.label_requests import LabelPrompt, LabelRequest, LabelScores
 from desktop_llm.core.labels import (
     CONTENT_FREE,
     Calibration,
     Judgement,
+    Unsure,
     UnsureRule,
     content_free_preference,
     judge,
 )
+from desktop_llm.core.segments import parts, sentences
+from desktop_llm.core.tasks import Task
+from desktop_llm.core.text_tools import Judged, JudgedSentence
 from desktop_llm.core.tool_results import items_of
 from desktop_llm.core.tools import (
     TEXT,
@@ -29,8 +35,17 @@ from desktop_llm.core.tools import (
 from desktop_llm.engine.arbiter import Priority
 from desktop_llm.engine.client import CancelledError
 from desktop_llm.services.engine_work import EngineWork
+from desktop_llm.services.language import LanguageTools
 
+PART_TOKENS = 400  # of a part that is judged at once
+MOST_SENTENCES = 2000  # that are judged by themselves
+SPLIT = 0.4  # of the surely judged sentences that speak for another label
+IDENTIFIED, JUDGED_BY_LEXICON = 4000, 100_000  # characters that are looked at
+LEXICON_SECONDS = 30.0
 AT_ONCE = 64  # texts of one request: a chat waits for its end
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
 _PLACE = "{{" + TEXT + "}}"
 
 
@@ -78,6 +93,26 @@ class Labeller:
             on_done(len(found))
         return found
 
+    def judge_text(
+        self, text: str, on_done: Callable[[int, int], object] = lambda _done, _of: None
+    ) -> tuple[Judged, int, bool]:
+        """A text as a whole, by its parts where it is long, and each of its sentences. Returns in
+        how many parts, and whether not all sentences were judged by themselves.
+        """
+        spans = sentences(text)
+        found = parts(text, spans, PART_TOKENS, self._work.count)
+        several = spans[:MOST_SENTENCES] if len(spans) > 1 else []
+        pieces = [part.span.of(text) for part in found] + [span.of(text) for span in several]
+        judgements = self.judge(pieces, lambda done: on_done(done, len(pieces)))
+        own = judgements[len(found) :]
+        judged = tuple(
+            JudgedSentence(span, each.label, each.probability, each.unsure)
+            for span, each in zip(several, own, strict=True)
+        )
+        lengths = [part.span.end - part.span.start for part in found]
+        whole = together(judgements[: len(found)], lengths, own, self.rule)
+        return Judged(self.labels, whole, judged), len(found), len(spans) > MOST_SENTENCES
+
     def calibration(self) -> Calibration:
         """Found out with the first texts."""
         if self._calibration is None:
@@ -98,3 +133,50 @@ class Labeller:
         if finished.cancelled:
             raise CancelledError
         return scores
+
+
+def together(
+    found: Sequence[Judgement],
+    lengths: Sequence[int],
+    sentences_of_it: Sequence[Judgement],
+    rule: UnsureRule,
+) -> Judgement:
+    """Parts of one text as one judgement: by length; split where surely judged sentences differ."""
+    total = sum(lengths)
+    count = len(found[0].probabilities)
+    shares = tuple(
+        sum(each.probabilities[at] * length for each, length in zip(found, lengths, strict=True))
+        / total
+        for at in range(count)
+    )
+    best = max(range(count), key=shares.__getitem__)
+    second = max(share for at, share in enumerate(shares) if at != best)
+    unsure = found[0].unsure if len(found) == 1 else Unsure.NO
+    if shares[best] - second < rule.least_margin:
+        unsure = Unsure.CLOSE
+    elif not unsure:
+        sure = [each.label for each in sentences_of_it if each.unsure is Unsure.NO]
+        others = sum(label != best for label in sure)
+        if others >= max(1, SPLIT * len(sure)):
+            unsure = Unsure.SPLIT
+    return Judgement(best, shares, unsure)
+
+
+def lexicon_of(text: str, tools: LanguageTools, work: EngineWork) -> tuple[str, float | None]:
+    """The language of a text, and how positive a lexicon finds it, -1 … 1, where it is English.
+    What is missing costs nothing else.
+    """
+    try:
+        found = _answer(work.watch(tools.identify(text[:IDENTIFIED])))
+        language = found[0].code if found else ""
+        if language != "en":
+            return language, None
+        polarity = _answer(work.watch(tools.vader(text[:JUDGED_BY_LEXICON])))
+        return language, polarity[0].compound if polarity else None
+    except (DesktopLlmError, TimeoutError) as fault:
+        logger.info("the lexicon could not be asked: %s", type(fault).__name__)
+        return "", None
+
+
+def _answer(task: Task[Any, R]) -> R:
+    return task.result(LEXICON_SECONDS)

@@ -70,10 +70,6 @@ class ToolFiles:
             self._own.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(self._own / ORDER, "".join(f"{each}\n" for each in identities))
 
-    def reset_order(self) -> None:
-        with disk_faults(self._own):
-            (self._own / ORDER).unlink(missing_ok=True)
-
     def _path_of(self, identity: str) -> Path:
         """Of the file that has this tool, whatever a person called it."""
         if not valid_id(identity):

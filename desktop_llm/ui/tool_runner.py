@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 from shiboken6 import isValid
@@ -37,9 +37,6 @@ class TextTarget:
 
 
 class ToolRunner(QObject):
-    ended = Signal(object)  # an outcome
-    sources_chosen = Signal(list)
-
     def __init__(
         self,
         view: ToolView,
@@ -161,7 +158,6 @@ class ToolRunner(QObject):
         if not isValid(self._view):
             return
         self._view.show_outcome(outcome, pieces)
-        self.ended.emit(outcome)
 
     def _accept(self) -> None:
         """A translation that a person takes is remembered."""
