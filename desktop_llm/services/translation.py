@@ -81,8 +81,12 @@ class Translator:
         if looks_like_subtitles(text):
             found = subtitles(text)
             self._units = sum(bool(cue.text.strip()) for cue in found.cues)
-            texts = [self._content(cue.text) for cue in found.cues]
-            self._done.text = found.with_texts(texts)
+            texts = [cue.text for cue in found.cues]
+            try:
+                for at, cue in enumerate(found.cues):
+                    texts[at] = self._content(cue.text)
+            finally:  # also of what was stopped, every cue is there
+                self._done.text = found.with_texts(texts)
         else:
             self._translate_lines(_unwrapped(text))
         if self._values.get(CHECK) == "yes":

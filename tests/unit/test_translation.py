@@ -163,6 +163,22 @@ def test_subtitles_keep_times_and_cues_exactly():
     assert len(subtitles(made.text).cues) == 3
 
 
+def test_subtitles_that_were_stopped_have_all_their_cues():
+    class Stopped(Exception):
+        pass
+
+    class Stops(Model):
+        def __call__(self, request, source):
+            if self.asked:
+                raise Stopped
+            return super().__call__(request, source)
+
+    made = Translator(TOOL, {"to": "de"}, "en", Stops(), None, lambda _said, _done, _of: None)
+    with pytest.raises(Stopped):
+        made.translate(SRT)
+    assert made.so_far.text == SRT.replace("Hello there.", "HELLO THERE.")
+
+
 def test_nothing_to_translate_is_left_alone():
     model = Model()
     assert translate("123\n\n---\n`x`\n", model).text == "123\n\n---\n`x`\n"
