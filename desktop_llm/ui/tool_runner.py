@@ -21,7 +21,7 @@ from desktop_llm.words.faults import word_fault
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import Services
 
-LONGEST_DIFFERENCE = 400_000  # characters; more is shown as text
+LONGEST_DIFFERENCE = 130_000  # characters; more is shown as text
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -166,6 +166,19 @@ def test_changes_are_taken_one_by_one(qtbot):
     assert wanted.args == ["He goes to school every day."]
 
 
+def test_what_is_too_long_to_be_shown_is_said(qtbot):
+    view = ToolView()
+    qtbot.addWidget(view)
+    used = Tool(id="x", name=Words("X"), instruction=Words("y"), output=Output.EDIT)
+    view.open(used, "a", {})
+    view.began("a")
+    view.show_outcome(ToolOutcome(text="b" * 200_001), [])
+    assert "too long to show the changes" in view._state.text()
+    assert "The first 200,000 characters are shown." in view._state.text()
+    assert len(view.result.toPlainText()) == 200_000
+    assert len(view.text()) == 200_001
+
+
 def test_the_sentences_of_a_summary_lead_to_their_sources(qtbot):
     view = ToolView()
     qtbot.addWidget(view)

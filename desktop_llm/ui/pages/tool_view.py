@@ -28,7 +28,7 @@ from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.flow_layout import FlowLayout
 from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.plain_text import plain_label
-from desktop_llm.ui.widgets.result_text import Marked, ResultText, Style
+from desktop_llm.ui.widgets.result_text import MOST_SHOWN, Marked, ResultText, Style
 from desktop_llm.words import _, counted, current_language
 from desktop_llm.words.tools import flaw_words
 
@@ -263,6 +263,11 @@ class ToolView(QWidget):
                 notes.append(of.format(taken=len(self._taken), all=changes))
             else:
                 notes.append(_("Nothing was changed."))
+        elif self._tool is not None and self._tool.output is Output.EDIT:
+            notes.append(_("It is too long to show the changes one by one."))
+        if len(outcome.text) > MOST_SHOWN:
+            words = _("The first {number} characters are shown. “Copy” takes all of them.")
+            notes.append(words.format(number=f"{MOST_SHOWN:,}"))
         if outcome.said:
             missing = sum(not each.support.is_supported for each in outcome.said)
             words = counted(

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QTextEdit, QWidget
 from desktop_llm.ui.widgets.announce import announce
 
 MARK = QTextFormat.Property.UserProperty + 1  # the number of a change or a sentence
-MOST_SHOWN = 400_000  # characters; more would take the view long to lay out
+MOST_SHOWN = 200_000  # characters; more would take the view long to lay out
 
 
 class Style(Enum):
