@@ -311,7 +311,7 @@ class Camera:
                 page.view.result.chosen.emit(0)
             self._settle(16)
             self._save(window.grab(), scene)
-        program._manage_tools()
+        program._tools_care.manage()
         self._wait(lambda: window.findChildren(ToolEditor))
         editor = window.findChildren(ToolEditor)[-1]
         self._wait(lambda: editor.list.count())

@@ -36,6 +36,7 @@ from desktop_llm.ui.main_window import MainWindow
 from desktop_llm.ui.model_care import ModelCare
 from desktop_llm.ui.network_care import NetworkCare
 from desktop_llm.ui.notifier import Notifier
+from desktop_llm.ui.outside import Outside
 from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
@@ -45,13 +46,9 @@ from desktop_llm.words import _, use_language
 from desktop_llm.words.faults import word_fault
 
 if TYPE_CHECKING:
-    from desktop_llm.core.tools import Tool
     from desktop_llm.services.bundle import Services
     from desktop_llm.ui.discover_care import DiscoverCare
     from desktop_llm.ui.library_care import LibraryCare
-    from desktop_llm.ui.outside_care import OutsideCare
-    from desktop_llm.ui.tool_runner import TextTarget
-    from desktop_llm.ui.tools_page_care import ToolsPageCare
 
 
 logger = logging.getLogger(__name__)
@@ -83,7 +80,6 @@ class Program(QObject):
         self._working = False  # the services are being opened or closed, or the window made anew
         self._language_waits = False  # for the end of that
         self._clipboard_waits = False  # until the services are open
-        self._outside: OutsideCare | None = None  # made when it is first needed
         self._wanted: int | None = None  # the conversation to show first
         self._held: Services | None = None  # that are open
         self.services: Services | None = None  # that may be used
@@ -108,7 +104,7 @@ class Program(QObject):
         self.workspace.keep_state()
         self.window.close_guard = lambda: True
         self.window.close()
-        self._close_outside()
+        self._outside.close()
         self._data_care.cancel()
         self._exchange_care.cancel()
         if self.services is not None:
@@ -130,30 +126,7 @@ class Program(QObject):
         if self.services is None:
             self._clipboard_waits = True
         else:
-            self._outside_care().work_on_clipboard()
-
-    def _outside_care(self) -> "OutsideCare":
-        from desktop_llm.ui.outside_care import OutsideCare
-
-        if self._outside is None:
-            self._outside = OutsideCare(
-                self.window,
-                self.workspace,
-                self._tools_care,
-                lambda: self._settings.current,
-                lambda: self._leaving.quit(),
-            )
-        return self._outside
-
-    def _start_outside(self) -> None:
-        """As the settings have it: most people have neither."""
-        settings = self._settings.current
-        if settings.tray_icon or settings.global_shortcut or self._outside is not None:
-            self._outside_care().start()
-
-    def _close_outside(self) -> None:
-        if self._outside is not None:
-            self._outside.close()
+            self._outside.care.work_on_clipboard()
 
     # --- services ------------------------------------------------------------------------------
 
@@ -261,7 +234,7 @@ class Program(QObject):
         self._model_care.start()
         self._jobs_care.start()
         self._tools_care.start()
-        self._start_outside()
+        self._outside.start()
         if self._clipboard_waits:
             self._clipboard_waits = False
             self.work_on_clipboard()
@@ -313,7 +286,7 @@ class Program(QObject):
                 Page.CONNECTIONS: self._connections_page,
                 Page.MODELS: self._models_page,
                 Page.DISCOVER: self._discover_page,
-                Page.TOOLS: self._tools_page,
+                Page.TOOLS: lambda: self._tools_care.make_page(),
                 Page.WELCOME: self._welcome_page,
             },
         )
@@ -363,11 +336,15 @@ class Program(QObject):
         self._tools_care = ToolsCare(
             workspace, bridge, lambda: self.services, workspace.chat.show_fault, self._state
         )
-        self._tools_page_care: ToolsPageCare | None = None
-        self._tools_care.page_wanted.connect(self._open_in_tools)
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
-        self._outside = None
+        self._outside = Outside(
+            self.window,
+            workspace,
+            self._tools_care,
+            lambda: self._settings.current,
+            lambda: self._leaving.quit(),
+        )
         self._leaving = Leaving(
             self.window,
             lambda: len(self.replies) > 0,
@@ -376,7 +353,7 @@ class Program(QObject):
             self._on_quit,
             workspace,
         )
-        self._leaving.in_tray = lambda: self._outside is not None and self._outside.in_tray
+        self._leaving.in_tray = lambda: self._outside.in_tray
         workspace.chat.ways_out = self._ways_out
         self._declare(workspace)
         self.window.setCentralWidget(workspace)
@@ -397,7 +374,6 @@ class Program(QObject):
         handle(Command.IMPORT, self._exchange_care.choose_files)
         handle(Command.PRIVATE, self._private_care.begin)
         handle(Command.MODELS_FOLDER, self._open_models_folder)
-        handle(Command.MANAGE_TOOLS, self._manage_tools)
         handle(Command.CLIPBOARD, self.work_on_clipboard)
         handle(Command.OFFLINE, self._network_care.toggle_offline)
         handle(Command.DIAGNOSTICS, self._data_care.save_diagnostics)
@@ -415,7 +391,7 @@ class Program(QObject):
         waiting = old.chat.retire()
         self._wanted = conversation
         old.keep_state()
-        self._close_outside()
+        self._outside.close()
         bridge.retire()
         self.workspace = self._furnish()  # the old one goes with its place in the window
         self.workspace.show_page(shown)
@@ -431,7 +407,7 @@ class Program(QObject):
             self._model_care.start()
             self._jobs_care.start()
             self._tools_care.start()
-            self._start_outside()
+            self._outside.start()
             self._end_work()
 
         self.bridge.run(bridge.drain_writes, start)  # what was on its way is read then
@@ -544,29 +520,6 @@ class Program(QObject):
         self._discover_care = care
         return page
 
-    def _tools_page(self) -> QWidget:
-        from desktop_llm.ui.pages.tools import ToolsPage
-        from desktop_llm.ui.tools_page_care import ToolsPageCare
-
-        page = ToolsPage()
-        self._tools_page_care = ToolsPageCare(
-            page, self.workspace, self._work_bridge, lambda: self.services, self._tools_care
-        )
-        return page
-
-    def _open_in_tools(self, tool: "Tool", values: dict[str, str], target: "TextTarget") -> None:
-        self.workspace.show_page(Page.TOOLS)
-        if self._tools_page_care is not None:
-            self._tools_page_care.take(tool, values, target)
-
-    def _manage_tools(self) -> None:
-        from desktop_llm.ui.tool_manager import ToolManager
-
-        manager = ToolManager(
-            self.workspace, self._work_bridge, lambda: self.services, self._tools_care
-        )
-        manager.open()
-
     def _jobs_page(self) -> QWidget:
         from desktop_llm.ui.pages.jobs import JobsPage
 
@@ -634,7 +587,7 @@ class Program(QObject):
         elif name == "offline":
             self._network_care.show_offline(current.offline)
         elif name in ("tray_icon", "global_shortcut") and current != before:
-            self._start_outside()
+            self._outside.start()
 
     def _step_font(self, step: int) -> None:
         """Scale the text by a pixel, or back to the default."""

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from desktop_llm.core.tools import Tool
     from desktop_llm.services.bundle import Services
     from desktop_llm.services.tools import Shelf
+    from desktop_llm.ui.pages.tool_editor import ToolEditor
     from desktop_llm.ui.pages.tool_popup import ToolPopup
+    from desktop_llm.ui.pages.tools import ToolsPage
     from desktop_llm.ui.tool_runner import TextTarget
+    from desktop_llm.ui.tools_page_care import ToolsPageCare
 
 SHORTCUTS = "tool_shortcuts"  # key of the window's state: "id=keys", as they were last
 
@@ -30,7 +33,6 @@ Target = Callable[[], "TextTarget"]
 
 
 class ToolsCare(QObject):
-    page_wanted = Signal(object, dict, object)  # tool, values, target
     changed = Signal()  # the tools may be others
 
     def __init__(
@@ -54,7 +56,9 @@ class ToolsCare(QObject):
         self._shortcuts: list[QAction] = []
         self._popup: ToolPopup | None = None
         self._last: dict[str, dict[str, str]] = {}  # values of each tool, as used last
+        self._page: ToolsPageCare | None = None  # made with the page
         workspace.commands.handle(Command.USE_TOOL, self.choose)
+        workspace.commands.handle(Command.MANAGE_TOOLS, self.manage)
         chat = workspace.chat
         chat.branches.add_tools = self._add_for_message
         chat.attachments.watch_text = self.watch
@@ -307,7 +311,7 @@ class ToolsCare(QObject):
         def to_page() -> None:
             now = view.values()
             popup.close()
-            self.page_wanted.emit(tool, now, given)
+            self.open_on_page(tool, now, given)
 
         popup.page_wanted.connect(to_page)
         if not needs_answers(tool) or all(known.get(v.name) for v in tool.variables if v.required):
@@ -320,9 +324,26 @@ class ToolsCare(QObject):
         self._workspace.chat.composer.insert(text)
         self._workspace.chat.composer.setFocus()
 
-    def manage(self) -> None:
+    def manage(self) -> "ToolEditor":
         """Add, change, order a person's own."""
-        self._workspace.commands[Command.MANAGE_TOOLS].trigger()
+        from desktop_llm.ui.tool_manager import ToolManager
+
+        return ToolManager(self._workspace, self._bridge, self._services, self).open()
+
+    # --- the page --------------------------------------------------------------------------------
+
+    def make_page(self) -> "ToolsPage":
+        from desktop_llm.ui.pages.tools import ToolsPage
+        from desktop_llm.ui.tools_page_care import ToolsPageCare
+
+        page = ToolsPage()
+        self._page = ToolsPageCare(page, self._workspace, self._bridge, self._services, self)
+        return page
+
+    def open_on_page(self, tool: "Tool", values: Mapping[str, str], target: "TextTarget") -> None:
+        self._workspace.show_page(Page.TOOLS)
+        if self._page is not None:
+            self._page.take(tool, values, target)
 
 
 def menu_choices(tool: "Tool") -> list[tuple[str, dict[str, str]]]:

@@ -327,7 +327,7 @@ def test_the_clipboard_is_worked_on_and_put_back_with_all_its_formats(qtbot, pro
     data.setData("application/x-of-another-program", b"\x00\x01")
     clipboard.setMimeData(data)
     program.workspace.commands[Command.CLIPBOARD].trigger()
-    picker = program._outside.picker
+    picker = program._outside.care.picker
     assert "explain " in picker.listed()
     picker.search("Explain")
     picker._take()
@@ -361,7 +361,7 @@ def test_a_translation_is_from_whatever_it_is_in(program):
 def test_a_private_text_stays_private_on_the_page_though_it_is_edited(qtbot, program):
     page = page_of(qtbot, program)
     private = TextTarget("A secret.", traceless=True)
-    program._open_in_tools(tool(program, "explain"), {}, private)
+    program._tools_care.open_on_page(tool(program, "explain"), {}, private)
     done(qtbot, page.view)
     page.source.insertPlainText("More of a ")
     page.view.run_wanted.emit(True)
