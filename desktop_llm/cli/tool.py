@@ -226,6 +226,8 @@ def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]
             for said in outcome.said
         ]
     if outcome.pairs:
+        if outcome.language is not None:
+            values["from"] = {"code": outcome.language.code, "sure": outcome.language.sure}
         values["units"] = len(outcome.pairs)
         values["remembered"] = outcome.remembered
         values["problems"] = [

@@ -1,7 +1,9 @@
 """The real language process, and packs that spaCy made."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -132,3 +134,26 @@ def test_it_gives_up_what_it_does_not_need(client):
     assert process.net_connections() == []
     status = Path(f"/proc/{client.pid}/status").read_text()
     assert "NoNewPrivs:\t1" in status
+
+
+def test_packs_on_the_command_line(wheel, tmp_path):
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "desktop_llm", "--data-dir", str(tmp_path), "packs", *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert json.loads(call("list", "--json").stdout) == []
+    installed = call("install", str(wheel), "--json")
+    pack = json.loads(installed.stdout)
+    assert f"This one is noted: {pack['sha256']}" in installed.stderr
+    assert call("list").stdout.startswith(f"{pack['name']}-{pack['version']}\t")
+    (tmp_path / "note.txt").write_text("Rain fell. It was cold.", "utf-8")
+    analysed = json.loads(call("analyse", str(tmp_path / "note.txt"), "--json").stdout)
+    assert [span["start"] for span in analysed["sentences"]] == [0, 11]
+    wrong = call("install", str(wheel), "--sha256", "0" * 64)
+    assert wrong.returncode == 1
+    assert wrong.stderr.count("\n") == 1
+    assert call("remove", f"{pack['name']}-{pack['version']}").returncode == 0
+    assert call("list").stdout == ""
+    assert call("remove", "nothing-1.0").returncode == 1
