@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.evidence import Support
 from desktop_llm.core.labels import Judgement, Unsure
+from desktop_llm.core.language import Identified
 from desktop_llm.core.segments import Span
 from desktop_llm.core.tasks import Task
 from desktop_llm.core.tools import Label, Tool
@@ -86,6 +87,7 @@ class ToolOutcome:
     problems: tuple[Problem, ...] = ()
     remembered: int = 0  # units from the memory
     score: float | None = None  # of the translation back, 0 … 1
+    language: Identified | None = None  # of a text to translate, where it was asked for
     refused: int = 0  # entries of the glossary that could not be taken
     model: str = ""
     seconds: float = 0.0

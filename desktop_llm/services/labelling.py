@@ -4,12 +4,10 @@ The prompt before the text is the same for all texts and read once; texts are sc
 the model answers where there is nothing to judge is taken off (contextual calibration).
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
 
 from desktop_llm.core.engine import LabelsScored, ScoringFinished
-from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.label_requests import LabelPrompt, LabelRequest, LabelScores
 from desktop_llm.core.labels import (
     CONTENT_FREE,
@@ -21,7 +19,6 @@ from desktop_llm.core.labels import (
     judge,
 )
 from desktop_llm.core.segments import parts, sentences
-from desktop_llm.core.tasks import Task
 from desktop_llm.core.text_tools import Judged, JudgedSentence
 from desktop_llm.core.tool_results import items_of
 from desktop_llm.core.tools import (
@@ -35,17 +32,11 @@ from desktop_llm.core.tools import (
 from desktop_llm.engine.arbiter import Priority
 from desktop_llm.engine.client import CancelledError
 from desktop_llm.services.engine_work import EngineWork
-from desktop_llm.services.language import LanguageTools
 
 PART_TOKENS = 400  # of a part that is judged at once
 MOST_SENTENCES = 2000  # that are judged by themselves
 SPLIT = 0.4  # of the surely judged sentences that speak for another label
-IDENTIFIED, JUDGED_BY_LEXICON = 4000, 100_000  # characters that are looked at
-LEXICON_SECONDS = 30.0
 AT_ONCE = 64  # texts of one request: a chat waits for its end
-logger = logging.getLogger(__name__)
-
-R = TypeVar("R")
 _PLACE = "{{" + TEXT + "}}"
 
 
@@ -160,23 +151,3 @@ def together(
         if others >= max(1, SPLIT * len(sure)):
             unsure = Unsure.SPLIT
     return Judgement(best, shares, unsure)
-
-
-def lexicon_of(text: str, tools: LanguageTools, work: EngineWork) -> tuple[str, float | None]:
-    """The language of a text, and how positive a lexicon finds it, -1 … 1, where it is English.
-    What is missing costs nothing else.
-    """
-    try:
-        found = _answer(work.watch(tools.identify(text[:IDENTIFIED])))
-        language = found[0].code if found else ""
-        if language != "en":
-            return language, None
-        polarity = _answer(work.watch(tools.vader(text[:JUDGED_BY_LEXICON])))
-        return language, polarity[0].compound if polarity else None
-    except (DesktopLlmError, TimeoutError) as fault:
-        logger.info("the lexicon could not be asked: %s", type(fault).__name__)
-        return "", None
-
-
-def _answer(task: Task[Any, R]) -> R:
-    return task.result(LEXICON_SECONDS)

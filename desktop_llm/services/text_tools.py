@@ -37,12 +37,13 @@ from desktop_llm.core.tools import (
 )
 from desktop_llm.engine.client import CancelledError, EngineClient
 from desktop_llm.services.engine_work import EngineWork
-from desktop_llm.services.labelling import Labeller, lexicon_of
+from desktop_llm.services.labelling import Labeller
 from desktop_llm.services.language import LanguageTools
+from desktop_llm.services.language_hints import language_of, lexicon_of
 from desktop_llm.services.long_texts import LongText
 from desktop_llm.services.models import ModelService, load_options
 from desktop_llm.services.tool_asking import ToolAsker, model_key
-from desktop_llm.services.translation import Translator
+from desktop_llm.services.translation import FROM, Translator
 from desktop_llm.storage.tool_history import ToolHistory, ToolRun
 
 logger = logging.getLogger(__name__)
@@ -191,8 +192,8 @@ class _ToolJob:
             self.task.post(PartDone(done, of))
 
         judged, parts, shortened = labeller.judge_text(text, tell)
-        if tool.id == SENTIMENT and (tools := self._language_tools()) is not None:
-            language, lexicon = lexicon_of(text, tools, self._work)
+        if tool.id == SENTIMENT:
+            language, lexicon = lexicon_of(text, self._language_tools(), self._work)
             judged = replace(judged, language=language, lexicon=lexicon)
         word = judged.labels[judged.judgement.label].value
         return ToolOutcome(text=word, parts=parts, judged=judged, shortened=shortened)
@@ -206,8 +207,13 @@ class _ToolJob:
         def ask(request: GenerationRequest, source: str) -> str:
             return asker.ask_part(request, source, shown=False).text
 
+        values, found = dict(self._request.values), None
+        if not values.get(FROM):
+            found = language_of(text, self._language_tools(), self._work)
+            if found is not None and found.sure:
+                values[FROM] = found.code
         translator = Translator(
-            self._request.tool, self._request.values, self._language, ask, self._history, tell
+            self._request.tool, values, self._language, ask, self._history, tell
         )
         complete = True
         try:
@@ -220,7 +226,7 @@ class _ToolJob:
         return ToolOutcome(
             text=made.text, complete=complete, pairs=tuple(made.pairs),
             problems=tuple(made.problems), remembered=made.remembered, score=made.score,
-            refused=translator.refused, parts=max(1, len(made.pairs)),
+            refused=translator.refused, parts=max(1, len(made.pairs)), language=found,
         )  # fmt: skip
 
     def _write(self, text: str, asker: ToolAsker) -> ToolOutcome:

@@ -132,9 +132,12 @@ class ToolsPageCare(QObject):
         dialog.open()
 
     def _read_files(self, paths: list[str]) -> None:
-        """The first; a table or a folder of them is for another day's work."""
+        """One text at a time: the first."""
         if not paths:
             return
+        if len(paths) > 1:
+            words = _("One text at a time: “{name}” is opened.")
+            self._workspace.toasts.show(words.format(name=Path(paths[0]).name))
         if self._reading is not None:
             self._reading.set()
         path, cancelled = Path(paths[0]), Event()

@@ -18,12 +18,13 @@ from PySide6.QtWidgets import (
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.labels import Unsure
+from desktop_llm.core.language import Identified
 from desktop_llm.core.segments import Span
 from desktop_llm.core.text_tools import Anew, Judged, PartDone, ToolEvent, ToolOutcome
 from desktop_llm.core.tools import Output, Tool
 from desktop_llm.rendering.differences import Piece, with_changes
 from desktop_llm.ui.icons import ON_ACCENT, icon
-from desktop_llm.ui.pages.tool_form import ToolForm
+from desktop_llm.ui.pages.tool_form import ToolForm, language_name
 from desktop_llm.ui.widgets.announce import announce
 from desktop_llm.ui.widgets.flow_layout import FlowLayout
 from desktop_llm.ui.widgets.inline_fault import InlineFault
@@ -287,6 +288,8 @@ class ToolView(QWidget):
             notes.append(lexicon_words(outcome.judged))
         if outcome.judged is not None and (why := unsure_words(outcome.judged.judgement.unsure)):
             notes.append(why)
+        if outcome.language is not None:
+            notes.append(found_words(outcome.language))
         if outcome.remembered:
             notes.append(
                 counted(
@@ -447,6 +450,12 @@ def _label_pieces(judged: Judged, source: str) -> list[Marked]:
             ("\n", Style.PLAIN, -1),
         ]
     return made
+
+
+def found_words(found: Identified) -> str:
+    if not found.sure:
+        return _("Its language is unsure.")
+    return _("From: {language}.").format(language=language_name(found.code))
 
 
 def lexicon_words(judged: Judged) -> str:
