@@ -162,7 +162,11 @@ class Translator:
         looped = looped or is_too_long(said, source)
         restored = restore(masked, said)
         text = restored.text.strip() or source
-        problems = [Problem(unit, Flaw.REPEATS)] if looped else []
+        copied = any(
+            normal(pair.target) == normal(text) and normal(pair.source) != normal(source)
+            for pair in self._done.pairs[-CONTEXT_PAIRS:]
+        )
+        problems = [Problem(unit, Flaw.REPEATS)] if looped or copied else []
         for piece in restored.missing:  # nothing is lost: it stands at the end
             text = f"{text} {piece.text}"
             problems.append(Problem(unit, Flaw.KEPT_MISSING, piece.text))

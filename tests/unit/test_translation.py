@@ -117,6 +117,15 @@ def test_going_round_in_circles_is_cut_and_tried_again():
     assert translate("This is good.", Model(loop, loop)).problems[0].flaw is Flaw.REPEATS
 
 
+def test_the_last_translation_is_not_the_next_ones():
+    model = Model(None, "ONE HERE.", None)
+    made = translate("One here. Two there.", model)
+    assert made.text == "ONE HERE. TWO THERE."
+    assert len(model.asked[2].messages) == 1  # without what it copied
+    kept = translate("One here. Two there.", Model(None, "ONE HERE.", "ONE HERE."))
+    assert [problem.flaw for problem in kept.problems] == [Flaw.REPEATS]
+
+
 def test_numbers_are_compared_and_what_came_back_unchanged_is_said():
     made = translate("It cost 1,250 euros.", Model("Es kostete 1.520 Euro.", "Es kostete 1520."))
     assert [p.flaw for p in made.problems] == [Flaw.NUMBER_CHANGED]
