@@ -100,6 +100,7 @@ def run_runner(options: argparse.Namespace) -> int:
     from desktop_llm.services.network import Network
     from desktop_llm.services.optimisation import Bench, Optimisation
     from desktop_llm.services.runner import Kind, Runner
+    from desktop_llm.services.tables import TableJob
     from desktop_llm.services.verification import Verification
     from desktop_llm.storage.jobs import open_jobs
     from desktop_llm.storage.library import Library
@@ -114,13 +115,20 @@ def run_runner(options: argparse.Namespace) -> int:
     downloads = Downloads(
         folders.models, network.connect, limit=network.limit, token_for=network.token_for
     )
+    tables = TableJob(folders, lambda fault: str(word_fault(fault)))
+
+    def tidy() -> None:
+        downloads.tidy(_unended(jobs))
+        tables.tidy(jobs.all())
+
     kinds: dict[str, Kind] = {
         JobKind.DOWNLOAD.value: downloads,
         JobKind.CHECK.value: Verification(library),
         JobKind.BENCH.value: Bench(library, folders.models),
         JobKind.OPTIMISE.value: Optimisation(library, folders.models),
+        JobKind.TABLE.value: tables,
     }
-    runner = Runner(jobs, runner_lock(folders), kinds, lambda: downloads.tidy(_unended(jobs)))
+    runner = Runner(jobs, runner_lock(folders), kinds, tidy)
     for name in ("SIGTERM", "SIGINT", "SIGHUP"):
         if (number := getattr(signal, name, None)) is not None:
             signal.signal(number, lambda *_: runner.end())

@@ -15,6 +15,7 @@ COMMANDS = {
     "ask": "ask the local model one question",
     "tool": "work on a text: summarise, translate, rewrite and more",
     "clipboard": "work on the clipboard with the text tools, in the window",
+    "batch": "text tools on every row of a table",
     "packs": "language packs, and analysis of a text",
     "chats": "list, show, search, import and export conversations",
     "models": "models on this computer",

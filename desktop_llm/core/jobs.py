@@ -17,6 +17,7 @@ class JobKind(StrEnum):
     CHECK = "check"  # of a model's files
     BENCH = "bench"  # how fast a model is here
     OPTIMISE = "optimise"  # other formats of it, measured
+    TABLE = "table"  # text tools on its rows
 
 
 class JobState(StrEnum):
@@ -50,6 +51,8 @@ class JobPhase(StrEnum):
     PLACING = "placing"
     MEASURING = "measuring"
     CONVERTING = "converting"  # into another format
+    READING = "reading"  # a table
+    WORKING = "working"  # on its rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ One JSON object goes out: the text with what is known of it, or `fault`, a `Faul
 
 import codecs
 import contextlib
+import csv
 import encodings
 import io
 import json
@@ -102,6 +103,8 @@ _MAIN_TYPE = re.compile(
     rb"application/vnd\.(?:ms-word|openxmlformats-officedocument\.wordprocessingml)"
     rb"\.(?:document\.macroEnabled|template|template\.macroEnabledTemplate)\.main\+xml"
 )
+_WORD_PART = re.compile(r"word/document\d*\.xml$")
+_BOOK_PART = re.compile(r"xl/workbook\d*\.xml$")
 _DOCUMENT_TYPE = b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
 
 
@@ -134,6 +137,7 @@ class RefusedError(Exception):
 PARSERS = {  # what reads a kind; imported before the process gives up its files
     "pdf": ("pypdf",),
     "docx": ("docx",),
+    "xlsx": ("openpyxl",),
     "html": ("bs4", "markdownify", "charset_normalizer"),
     "text": ("charset_normalizer",),
 }
@@ -145,7 +149,7 @@ def parser_of(content: bytes, suffix: str) -> str:
     if pdf_inside or content[:64].removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"%PDF-"):
         return "pdf"
     if content.startswith(b"PK\x03\x04"):
-        return "docx"
+        return "xlsx" if suffix in (".xlsx", ".xlsm") else "docx"
     if suffix in (".html", ".htm", ".xhtml") or _IS_HTML.match(content[:4096]):
         return "html"
     return "text"
@@ -160,6 +164,8 @@ def read(content: bytes, suffix: str) -> dict[str, Any]:
         return _pdf(content)
     if parser == "docx":
         return _docx(content)
+    if parser == "xlsx":
+        return _xlsx(content)
     if content.startswith(OLE):
         locked = "EncryptedPackage".encode("utf-16-le") in content
         raise RefusedError(FaultCode.DOCUMENT_LOCKED if locked else FaultCode.DOCUMENT_NOT_TEXT)
@@ -352,18 +358,41 @@ def _pdf(content: bytes) -> dict[str, Any]:
     return found
 
 
+# --- Excel ----------------------------------------------------------------------------------------
+
+
+def _xlsx(content: bytes) -> dict[str, Any]:
+    """The first sheet as CSV, with the values that formulas had when it was saved."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(
+        _unpacked(content, _BOOK_PART), read_only=True, data_only=True, keep_links=False
+    )
+    sheets = book.worksheets
+    rows = sheets[0].iter_rows(values_only=True) if sheets else ()
+    return _found(DocumentKind.TABLE, map(_csv_line, rows))
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        "" if cell is None else str(cell) for cell in cells
+    )
+    return line.getvalue()
+
+
 # --- Word -----------------------------------------------------------------------------------------
 
 
 def _docx(content: bytes) -> dict[str, Any]:
     import docx
 
-    document = docx.Document(_unpacked(content))
+    document = docx.Document(_unpacked(content, _WORD_PART))
     styles = {style.style_id: style.name or "" for style in document.styles}
     return _found(DocumentKind.DOCX, _word_parts(document.element.body, styles))
 
 
-def _unpacked(content: bytes) -> io.BytesIO:
+def _unpacked(content: bytes, wanted: re.Pattern[str]) -> io.BytesIO:
     """The archive with its XML alone, not compressed any more. Its directory may lie, so what is
     unpacked is counted.
     """
@@ -373,7 +402,7 @@ def _unpacked(content: bytes) -> io.BytesIO:
         if len(listed) > ENTRIES or sum(entry.file_size for entry in listed) > UNPACKED_BYTES:
             raise RefusedError(FaultCode.DOCUMENT_TOO_MUCH)
         entries = {entry.filename: entry for entry in listed}
-        if not any(re.match(r"word/document\d*\.xml$", name) for name in entries):
+        if not any(wanted.match(name) for name in entries):
             raise RefusedError(FaultCode.DOCUMENT_NOT_TEXT)
         for name, entry in entries.items():
             most = max(1_000_000, UNPACKED_RATIO * min(entry.compress_size, len(content)))

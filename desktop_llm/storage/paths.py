@@ -71,6 +71,11 @@ class Folders:
         return self.data / "tools"
 
     @property
+    def tables(self) -> Path:
+        """Work on tables: a database for each."""
+        return self.data / "tables"
+
+    @property
     def tools_database(self) -> Path:
         """What text tools have made: their history, and parts of long texts."""
         return self.data / "tools.db"

@@ -147,6 +147,7 @@ class JobsCare(QObject):
                     JobKind.CHECK.value: _("“{title}” is sound."),
                     JobKind.BENCH.value: _("“{title}” is measured."),
                     JobKind.OPTIMISE.value: _("“{title}” was tried in other formats."),
+                    JobKind.TABLE.value: _("The table “{title}” is done."),
                 }.get(job.kind, _("“{title}” is here."))
                 self._say(words.format(title=job.title))
                 self.done.emit(job)

@@ -360,6 +360,38 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("The text is too long: {length} characters, and {most} are possible."),
         _("Take a part of it, or work through it in several files."),
     ),
+    FaultCode.FILE_EXISTS: lambda: (
+        _("“{path}” is there already."),
+        _("Choose another name; nothing is overwritten."),
+    ),
+    FaultCode.NO_TABLE: lambda: (
+        _("“{path}” is not a table that can be worked on."),
+        _("Take a CSV, TSV, XLSX or JSONL file, or a folder of documents."),
+    ),
+    FaultCode.NO_SUCH_COLUMN: lambda: (
+        _("The table has no column “{name}”."),
+        _("There is: {known}."),
+    ),
+    FaultCode.NO_SUCH_ROW: lambda: (
+        _("Row {number} has no result yet."),
+        _("Wait until the work has come to it."),
+    ),
+    FaultCode.TABLE_EMPTY: lambda: (
+        _("“{path}” holds no rows."),
+        _("The first row names the columns; each further one is worked on."),
+    ),
+    FaultCode.TABLE_BROKEN: lambda: (
+        _("“{path}” could not be read as a table: {reason}."),
+        _("Open it in a spreadsheet program and save it as CSV."),
+    ),
+    FaultCode.TABLE_WIDE: lambda: (
+        _("“{path}” has {columns} columns, and {most} are possible."),
+        _("Check what separates its cells, or leave columns out."),
+    ),
+    FaultCode.ROW_BROKEN: lambda: (
+        _("The row could not be read: {reason}."),
+        _("Mend it in the file, and work on the file again."),
+    ),
     FaultCode.NO_ADAPTER: lambda: (
         _("There is no adapter called “{name}” on this computer."),
         _("Take it out of the tool, or choose another tool."),

@@ -21,6 +21,7 @@ def kind_words(kind: str) -> str:
         JobKind.CHECK.value: _("Check"),
         JobKind.BENCH.value: _("Measure"),
         JobKind.OPTIMISE.value: _("Make faster"),
+        JobKind.TABLE.value: _("Table"),
     }
     return words.get(kind, kind)
 
@@ -39,6 +40,8 @@ def state_words(job: Job) -> str:
             JobPhase.PLACING: _("being put in place"),
             JobPhase.MEASURING: _("being measured"),
             JobPhase.CONVERTING: _("another format is made"),
+            JobPhase.READING: _("the table is read"),
+            JobPhase.WORKING: _("running"),
         }[job.progress.phase]
     return {
         JobState.QUEUED: _("waits its turn"),
@@ -55,6 +58,8 @@ def progress_words(job: Job) -> str:
     if job.kind in (JobKind.BENCH, JobKind.OPTIMISE):
         done = now.fraction is None or job.state is JobState.DONE
         return "" if done else f"{100 * (now.fraction or 0):.0f} %"
+    if job.kind == JobKind.TABLE:
+        return "  ·  ".join(_row_words(job))
     parts = []
     if now.total and job.state is not JobState.DONE:
         sizes = _("{done} of {total}")
@@ -66,6 +71,25 @@ def progress_words(job: Job) -> str:
         if (left := now.seconds_left) is not None:
             parts.append(left_words(left))
     return "  ·  ".join(parts)
+
+
+def _row_words(job: Job) -> list[str]:
+    now = job.progress
+    if job.state is JobState.DONE:
+        rows = int(job.result.get("rows", 0))
+        errors = int(job.result.get("errors", 0))
+        parts = [counted("{number} row", "{number} rows", rows)]
+        if errors:
+            parts.append(counted("{number} failed", "{number} failed", errors))
+        return parts
+    if not now.total:
+        return []
+    parts = [_("{done} of {total} rows").format(done=f"{now.done:,}", total=f"{now.total:,}")]
+    if job.state is JobState.RUNNING and now.rate > 0:
+        parts.append(_("{rate} rows/s").format(rate=f"{now.rate:.1f}"))
+        if (left := now.seconds_left) is not None:
+            parts.append(left_words(left))
+    return parts
 
 
 def event_words(event: JobEvent) -> str:

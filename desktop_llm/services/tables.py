@@ -1,0 +1,457 @@
+"""Text tools on whole tables: what is wanted is planned here, and done by a job.
+
+Every batch of results is on the disk before the next begins, so that a kill at any moment costs the
+batch in flight at most, and what is there is never made again.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.jobs import Job, JobKind, JobPhase, JobProgress
+from desktop_llm.core.settings import Settings
+from desktop_llm.core.tables import (
+    CellResult,
+    Row,
+    Step,
+    Table,
+    TableFormat,
+    TableWork,
+    format_of,
+    read_table,
+)
+from desktop_llm.core.text import clean_text
+from desktop_llm.core.text_tools import ToolRequest
+from desktop_llm.core.tools import Output, Tool, instruction_language
+from desktop_llm.engine.client import CancelledError, EngineClient
+from desktop_llm.ingest.reader import read_document
+from desktop_llm.services.engine_work import EngineWork
+from desktop_llm.services.jobs import JobService
+from desktop_llm.services.labelling import Labeller
+from desktop_llm.services.models import ModelService, load_options
+from desktop_llm.services.runner import JobRun, Lane
+from desktop_llm.services.text_tools import TextTools
+from desktop_llm.services.tool_asking import model_key
+from desktop_llm.services.tools import ToolService
+from desktop_llm.storage.library import Library
+from desktop_llm.storage.paths import Folders
+from desktop_llm.storage.settings import SettingsFile
+from desktop_llm.storage.table_files import free_target, write_results
+from desktop_llm.storage.table_runs import (
+    TableRun,
+    open_table_run,
+    remove_table_run,
+    table_run_keys,
+)
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64  # rows that are judged together
+WRITTEN_BATCH = 1  # rows of a tool that writes: each may take seconds
+LONG = 1200  # characters; a longer row is judged by its parts
+PREVIEWED = 10
+DOCUMENTS = (".txt", ".md", ".pdf", ".docx", ".srt", ".html", ".htm")
+# What is wrong with a row, not with the work. A row that ends the worker is left out as well; one
+# that dies whatever it is given ends the work by its limit of starts.
+OF_A_ROW = frozenset({
+    FaultCode.WORKER_CRASHED,
+    FaultCode.INPUT_EMPTY, FaultCode.TEXT_TOO_LONG, FaultCode.PROMPT_TOO_LONG,
+    FaultCode.FILE_UNREADABLE, FaultCode.FILE_TOO_LARGE, FaultCode.DOCUMENT_DAMAGED,
+    FaultCode.DOCUMENT_IS_IMAGE, FaultCode.DOCUMENT_LOCKED, FaultCode.DOCUMENT_NOT_TEXT,
+    FaultCode.DOCUMENT_WITHOUT_TEXT, FaultCode.DOCUMENT_TOO_MUCH,
+})  # fmt: skip
+
+
+def read_source(path: Path) -> Table:
+    """A table's file, or a folder of documents. Blocks. Raises EnvironmentFault."""
+    if path.is_dir():
+        try:
+            names = sorted(
+                each.name for each in path.iterdir()
+                if each.suffix.lower() in DOCUMENTS and each.is_file() and each.name[0] != "."
+            )  # fmt: skip
+        except OSError as error:
+            raise EnvironmentFault(
+                FaultCode.FILE_UNREADABLE, path=str(path), reason=error.strerror or ""
+            ) from error
+        if not names:
+            raise EnvironmentFault(FaultCode.TABLE_EMPTY, path=path.name)
+        return Table(TableFormat.FOLDER, ("file",), tuple(Row((name,)) for name in names))
+    form = format_of(path)
+    document = read_document(path)
+    if document.left_out:
+        raise EnvironmentFault(
+            FaultCode.TEXT_TOO_LONG, length=document.size_bytes, most=len(document.text)
+        )
+    return read_table(document.text, form, path.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`results`: of the first rows, a list for each step."""
+
+    table: Table
+    column: str
+    results: tuple[tuple[CellResult, ...], ...]
+    seconds: float  # that the whole table is likely to take
+
+
+class RowWorker:
+    """Tools on rows, with an engine and tools that are lent. Raises EnvironmentFault and
+    CancelledError.
+    """
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        models: ModelService,
+        settings: Callable[[], Settings],
+        text_tools: TextTools,
+        model: str,
+        say: Callable[[DesktopLlmError], str],
+    ) -> None:
+        """`say`: a fault in a sentence."""
+        self._work = EngineWork(engine, models)
+        self._models = models
+        self._settings = settings
+        self._tools = text_tools
+        self._model = model
+        self._say = say
+        self._labellers: dict[tuple[str, str], Labeller] = {}
+
+    def cancel(self) -> None:
+        self._work.cancel()
+
+    def apply(
+        self, tool: Tool, values: Mapping[str, str], texts: Sequence[str]
+    ) -> list[CellResult]:
+        """One result a text, whatever is wrong with it."""
+        if tool.output is not Output.LABELS:
+            return [self._written(tool, values, text) for text in texts]
+        results: list[CellResult | None] = [None] * len(texts)
+        groups: dict[str, list[int]] = {}
+        for at, text in enumerate(texts):
+            if not text.strip():
+                results[at] = self._flawed(EnvironmentFault(FaultCode.INPUT_EMPTY))
+            elif len(text) > LONG:
+                results[at] = self._judged_long(tool, values, text)
+            else:
+                groups.setdefault(instruction_language(text), []).append(at)
+        for language, places in groups.items():
+            found = self._judged(tool, values, language, [texts[at] for at in places])
+            for at, result in zip(places, found, strict=True):
+                results[at] = result
+        return [result for result in results if result is not None]
+
+    def _judged(
+        self, tool: Tool, values: Mapping[str, str], language: str, texts: Sequence[str]
+    ) -> list[CellResult]:
+        labeller = self._labeller(tool, values, language)
+        try:
+            found = labeller.judge(texts)
+        except EnvironmentFault as fault:
+            self._raise_of_work(fault)
+            if len(texts) == 1:
+                return [self._flawed(fault)]
+            return [self._judged(tool, values, language, [text])[0] for text in texts]
+        return [
+            CellResult(labeller.labels[each.label].value, each.probability, each.unsure.value)
+            for each in found
+        ]
+
+    def _judged_long(self, tool: Tool, values: Mapping[str, str], text: str) -> CellResult:
+        labeller = self._labeller(tool, values, instruction_language(text))
+        try:
+            judged, _parts, _shortened = labeller.judge_text(text)
+        except EnvironmentFault as fault:
+            self._raise_of_work(fault)
+            return self._flawed(fault)
+        whole = judged.judgement
+        return CellResult(judged.labels[whole.label].value, whole.probability, whole.unsure.value)
+
+    def _written(self, tool: Tool, values: Mapping[str, str], text: str) -> CellResult:
+        self._work.check()
+        request = ToolRequest(
+            tool=tool, text=text, values=dict(values), model=self._model, traceless=True
+        )
+        try:
+            outcome = self._work.watch(self._tools.run(request)).result()
+        except EnvironmentFault as fault:
+            self._raise_of_work(fault)
+            return self._flawed(fault)
+        self._work.check()
+        if not outcome.complete:
+            raise CancelledError
+        return CellResult(outcome.text)
+
+    def _labeller(self, tool: Tool, values: Mapping[str, str], language: str) -> Labeller:
+        """The prompt of a step in a language is calibrated once."""
+        model = self._models.find(self._model or tool.model or self._settings().model)
+        options = model.settings.applied_to(load_options(self._settings()))
+        self._work.load(model, options)
+        key = (json.dumps([tool.id, dict(values)], sort_keys=True), language)
+        if key not in self._labellers:
+            self._labellers[key] = Labeller(self._work, tool, values, language)
+        return self._labellers[key]
+
+    def _raise_of_work(self, fault: EnvironmentFault) -> None:
+        """Raises it where the row is not what is wrong."""
+        self._work.check()  # the engine may have been ended because this is to stop
+        if fault.code not in OF_A_ROW:
+            raise fault
+
+    def _flawed(self, fault: EnvironmentFault) -> CellResult:
+        return CellResult("", error=self._say(fault))
+
+
+class Tables:
+    """What is wanted of tables, and what has come of it. Blocks on the disk. Raises
+    EnvironmentFault.
+    """
+
+    def __init__(
+        self, folders: Folders, jobs: JobService, models: ModelService, shelf: ToolService,
+        settings: Callable[[], Settings],
+    ) -> None:  # fmt: skip
+        self._folders = folders
+        self._jobs = jobs
+        self._models = models
+        self._shelf = shelf
+        self._settings = settings
+
+    def plan(
+        self, source: Path, steps: Sequence[Step], column: str = "", model: str = "",
+        target: Path | None = None, table: Table | None = None,
+    ) -> TableWork:  # fmt: skip
+        """`table`: of the source, where it was read already."""
+        source = source.absolute()
+        table = table or read_source(source)
+        chosen = "" if table.form is TableFormat.FOLDER else column or table.text_column()
+        if chosen:
+            chosen = table.columns[table.column(chosen)]
+        said: list[Any] = [str(source), _state(source), chosen, str(target or "")]
+        for step in steps:
+            tool = self._shelf.find(step.tool)
+            found = self._models.find(model or tool.model or self._settings().model)
+            options = found.settings.applied_to(load_options(self._settings()))
+            said += [repr(tool), dict(step.values), model_key(found, options)]
+        key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+        if target is None:
+            suffix = ".csv" if table.form is TableFormat.FOLDER else source.suffix
+            known = self._targets().get(key)
+            target = Path(known) if known else free_target(source, suffix)
+        return TableWork(
+            source=str(source), target=str(target.absolute()), column=chosen, steps=tuple(steps),
+            model=model, key=key,
+        )  # fmt: skip
+
+    def start(self, work: TableWork) -> Job:
+        """As a job; one that is the same goes on."""
+        return self._jobs.add(JobKind.TABLE, Path(work.source).name, work.to_values())
+
+    def preview(
+        self, source: Path, steps: Sequence[Step], worker: RowWorker, column: str = "",
+        rows: int = PREVIEWED,
+    ) -> Preview:  # fmt: skip
+        """The tools on the first rows, and how long all would take."""
+        table = read_source(source)
+        chosen = "" if table.form is TableFormat.FOLDER else column or table.text_column()
+        texts = [text_of(source, table, row, chosen) for row in table.rows[:rows]]
+        results, seconds = [], 0.0
+        for step in steps:
+            tool = self._shelf.find(step.tool)
+            worker.apply(tool, step.values, texts[:1])  # what loads does so once
+            begun = time.monotonic()
+            results.append(tuple(worker.apply(tool, step.values, texts)))
+            seconds += (time.monotonic() - begun) / max(1, len(texts)) * len(table.rows)
+        return Preview(table, chosen, tuple(results), seconds)
+
+    def retry_errors(self, work: TableWork) -> int:
+        """Rows of it that failed are to be worked on again. Returns how many."""
+        run = open_table_run(self._folders.tables, work.key)
+        try:
+            return run.forget_errors()
+        finally:
+            run.close()
+
+    def open(self, job: Job) -> TableRun:
+        """What there is of it, also while it runs. The caller closes it."""
+        return open_table_run(self._folders.tables, TableWork.from_values(job.spec).key)
+
+    def write(self, job: Job) -> Path:
+        """The file anew, with what a person corrected."""
+        work = TableWork.from_values(job.spec)
+        run = self.open(job)
+        try:
+            return write_work(work, run, self._shelf)
+        finally:
+            run.close()
+
+    def labels(self, work: TableWork) -> list[bool]:
+        """Of each step, whether it gives labels."""
+        return [self._shelf.find(step.tool).output is Output.LABELS for step in work.steps]
+
+    def _targets(self) -> dict[str, str]:
+        return {str(job.spec.get("key")): str(job.spec.get("target")) for job in self._jobs.all()
+                if job.kind == JobKind.TABLE}  # fmt: skip
+
+
+class TableJob:
+    """The kind of job that applies tools to a table."""
+
+    lane = Lane.COMPUTE
+
+    def __init__(
+        self,
+        folders: Folders,
+        say: Callable[[DesktopLlmError], str],
+        make_engine: Callable[[], EngineClient] = EngineClient,
+    ) -> None:
+        self._folders = folders
+        self._say = say
+        self._make_engine = make_engine
+
+    def run(self, run: JobRun) -> Mapping[str, Any]:
+        """Raises EnvironmentFault."""
+        work = TableWork.from_values(run.job.spec)
+        settings = SettingsFile(self._folders.settings_file)
+        engine = self._make_engine()
+        models = ModelService(Library(self._folders), engine)
+        text_tools = TextTools(engine, models, lambda: settings.current, lambda: None)
+        worker = RowWorker(
+            engine, models, lambda: settings.current, text_tools, work.model, self._say
+        )
+
+        def stop() -> None:
+            worker.cancel()
+            engine.close()
+
+        run.on_stop(stop)
+        rows = open_table_run(self._folders.tables, work.key)
+        try:
+            return self._work(run, work, rows, worker, ToolService(self._folders))
+        except (EnvironmentFault, CancelledError):
+            run.check()  # the engine was ended because the job is to stop
+            raise
+        finally:
+            rows.close()
+            engine.close()
+            text_tools.close()
+
+    def discard(self, job: Job) -> None:
+        remove_table_run(self._folders.tables, TableWork.from_values(job.spec).key)
+
+    def tidy(self, jobs: Sequence[Job]) -> None:
+        """What belongs to no job that is listed goes."""
+        kept = {str(job.spec.get("key")) for job in jobs if job.kind == JobKind.TABLE}
+        for key in table_run_keys(self._folders.tables):
+            if key not in kept:
+                remove_table_run(self._folders.tables, key)
+
+    def _work(
+        self, run: JobRun, work: TableWork, rows: TableRun, worker: RowWorker, shelf: ToolService
+    ) -> dict[str, Any]:
+        source = Path(work.source)
+        if rows.about() is None:
+            run.report(JobProgress(phase=JobPhase.READING))
+            rows.take(read_source(source))
+        about = rows.about()
+        assert about is not None
+        total = about.rows * len(work.steps)
+        pace = _Pace(sum(rows.done(at) for at in range(len(work.steps))), total)
+        place = 0 if about.form is TableFormat.FOLDER else about.columns.index(work.column)
+        for at, step in enumerate(work.steps):
+            tool = shelf.find(step.tool)
+            most = BATCH if tool.output is Output.LABELS else WRITTEN_BATCH
+            for batch in _batches(rows, at, most):
+                run.check()
+                results = self._results(source, about.form, place, tool, step, batch, worker)
+                rows.add(at, results)
+                run.report(pace.after(len(results)))
+        run.report(JobProgress(total, total, 0.0, JobPhase.PLACING))
+        target = write_work(work, rows, shelf)
+        tallies = [rows.tally(at) for at in range(len(work.steps))]
+        return {
+            "target": str(target), "rows": about.rows, "ragged": about.ragged,
+            "errors": sum(errors for errors, _doubted, _corrected in tallies),
+            "doubted": sum(doubted for _errors, doubted, _corrected in tallies),
+        }  # fmt: skip
+
+    def _results(
+        self, source: Path, form: TableFormat, place: int, tool: Tool, step: Step,
+        batch: Sequence[tuple[int, Row]], worker: RowWorker,
+    ) -> dict[int, CellResult]:  # fmt: skip
+        found: dict[int, CellResult] = {}
+        texts: dict[int, str] = {}
+        for number, row in batch:
+            try:
+                if row.flaw:
+                    raise EnvironmentFault(FaultCode.ROW_BROKEN, reason=row.flaw)
+                texts[number] = _text(source, form, row, place)
+            except EnvironmentFault as fault:
+                found[number] = CellResult("", error=self._say(fault))
+        results = worker.apply(tool, step.values, list(texts.values()))
+        return found | dict(zip(texts, results, strict=True))
+
+
+def write_work(work: TableWork, rows: TableRun, shelf: ToolService) -> Path:
+    """The results so far, as the file that was asked for."""
+    about = rows.about()
+    if about is None:
+        raise EnvironmentFault(FaultCode.TABLE_EMPTY, path=Path(work.source).name)
+    steps = [(step.tool, shelf.find(step.tool).output is Output.LABELS) for step in work.steps]
+    target = Path(work.target)
+    write_results(target, about, steps, rows.pages(len(steps)))
+    return target
+
+
+def text_of(source: Path, table: Table, row: Row, column: str) -> str:
+    """What the tools read of a row; empty where it cannot be read."""
+    place = table.column(column) if column else 0
+    try:
+        return _text(source, table.form, row, place)
+    except EnvironmentFault:
+        return ""
+
+
+def _text(source: Path, form: TableFormat, row: Row, place: int) -> str:
+    if form is TableFormat.FOLDER:
+        return read_document(source / row.cells[0]).text
+    return clean_text(row.cells[place])
+
+
+def _batches(rows: TableRun, step: int, most: int) -> Iterator[list[tuple[int, Row]]]:
+    after = -1
+    while batch := rows.pending(step, after, most):
+        yield batch
+        after = batch[-1][0]
+
+
+class _Pace:
+    """How far the work is, and how fast it was of late."""
+
+    def __init__(self, done: int, total: int) -> None:
+        self._begun = time.monotonic()
+        self._before, self._done, self._total = done, done, total
+
+    def after(self, rows: int) -> JobProgress:
+        self._done += rows
+        seconds = time.monotonic() - self._begun
+        rate = (self._done - self._before) / seconds if seconds > 0 else 0.0
+        return JobProgress(self._done, self._total, rate, JobPhase.WORKING)
+
+
+def _state(path: Path) -> list[int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise EnvironmentFault(
+            FaultCode.FILE_UNREADABLE, path=str(path), reason=error.strerror or ""
+        ) from error
+    return [found.st_size, found.st_mtime_ns]
