@@ -51,7 +51,7 @@ MOST_SENTENCES = 2000  # that can be chosen
 LENGTHS = ((1, 5), (6, 10), (11, 15), (16, 20), (21, 30), (31, 40), (41, 0))  # words a sentence
 # Colours that the theme tells kinds of entities apart by, besides their names.
 _ROLES = (
-    QPalette.ColorRole.Accent, QPalette.ColorRole.BrightText, QPalette.ColorRole.PlaceholderText,
+    QPalette.ColorRole.Accent, QPalette.ColorRole.WindowText, QPalette.ColorRole.PlaceholderText,
 )  # fmt: skip
 
 
@@ -155,8 +155,8 @@ class AnalysisDialog(QDialog):
         self.names.show_entities(analysis, self.text)
         self.sentence.show_sentences(analysis, self.text)
 
-    def show_places(self, word: str, found: FoundLines) -> None:
-        self.places.show_lines(word, found)
+    def show_places(self, found: FoundLines) -> None:
+        self.places.show_lines(self.text, found)
 
     def _look_up(self, row: int) -> None:
         word = self.words.table.model().index(row, 0).data()
@@ -185,7 +185,9 @@ class Table(QTableView):
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
-        self.horizontalHeader().setStretchLastSection(True)
+        head = self.horizontalHeader()
+        head.setStretchLastSection(True)
+        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
     def show_rows(self, rows: Sequence[Sequence[Any]]) -> None:
         self._items.removeRows(0, self._items.rowCount())
@@ -200,7 +202,7 @@ class Table(QTableView):
                     )
                 cells.append(cell)
             self._items.appendRow(cells)
-        self.resizeColumnToContents(0)
+        self.resizeColumnsToContents()
 
     def rows(self) -> list[list[str]]:
         """With their head, as they were shown first."""
@@ -281,7 +283,7 @@ class _Overview(_Panel):
         bars = []
         for low, high in LENGTHS:
             count = sum(low <= each and (not high or each <= high) for each in lengths)
-            label = f"{low} – {high}" if high else _("{number} and more").format(number=low)
+            label = f"{low} – {high}" if high else f"{low} +"
             bars.append(Bar(label, count, f"{count:,}"))
         self.chart.set_bars(bars)
 
@@ -308,9 +310,7 @@ class _Words(_Panel):
         rows = QVBoxLayout(right)
         rows.setContentsMargins(8, 0, 0, 0)
         rows.addWidget(self.table, 3)
-        rows.addWidget(
-            self.export_button("words", self.table), 0, Qt.AlignmentFlag.AlignRight
-        )
+        rows.addWidget(self.export_button("words", self.table), 0, Qt.AlignmentFlag.AlignRight)
         title = plain_label(_("Words that belong together"), self)
         title.setProperty("section", True)
         rows.addWidget(title)
@@ -358,12 +358,9 @@ class _Places(_Panel):
         self.column.addWidget(self.table, 1)
         self.column.addLayout(foot)
 
-    def show_lines(self, word: str, found: FoundLines) -> None:
-        del word
-        text = self.window()
-        assert isinstance(text, AnalysisDialog)
+    def show_lines(self, text: str, found: FoundLines) -> None:
         self.table.show_rows(
-            [(each.left, text.text[each.start : each.end], each.right) for each in found.found]
+            [(each.left, text[each.start : each.end], each.right) for each in found.found]
         )
         model = self.table.model()
         for row in range(model.rowCount()):

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 ROW = 24  # pixels a bar
 THICK = 12  # pixels of it
 GAP = 8
-MOST_NAME = 0.35  # of the width
+MOST_NAME = 0.45  # of the width
 SHOWN_IN_WORDS = 12  # bars that a screen reader is told of
 
 
