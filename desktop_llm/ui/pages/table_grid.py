@@ -18,7 +18,7 @@ from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.words import _
 
 Index = QModelIndex | QPersistentModelIndex
-WIDTHS = {"row": 64, "value": 150, "confidence": 96, "unsure": 88, "error": 160}
+WIDTHS = {"row": 64, "label": 116, "value": 280, "confidence": 84, "unsure": 80, "error": 120}
 TEXT = 160  # pixels at least
 FIELD = 110  # pixels that a text is written in
 
@@ -52,7 +52,9 @@ class TableGrid(QTableView):
         for at, column in enumerate(rows.columns):
             if column.kind != "text":
                 title = self.fontMetrics().horizontalAdvance(column.title) + 28
-                self.setColumnWidth(at, max(WIDTHS[column.kind], min(title, 220)))
+                labels = column.kind == "value" and rows.steps[column.step].labels
+                width = WIDTHS["label" if labels else column.kind]
+                self.setColumnWidth(at, max(width, min(title, 220)))
         self._fit_text()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -112,8 +112,7 @@ class TableResults(QDialog):
 
     def _lay_out(self) -> None:
         self._chart_side = QWidget(self)
-        side = QVBoxLayout(self._chart_side)
-        side.setContentsMargins(12, 6, 0, 0)
+        self._side = side = QVBoxLayout(self._chart_side)
         side.setSpacing(8)
         self._chart_title = plain_label(_("Labels"), self)
         self._chart_title.setProperty("strong", True)
@@ -296,6 +295,7 @@ class TableResults(QDialog):
         """The chart stands beside the table where there is room, else below it."""
         narrow = self.width() < NARROW
         self.split.setOrientation(Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal)
+        self._side.setContentsMargins(0 if narrow else 12, 8, 0, 0)
         room = self.split.height() if narrow else self.split.width()
         part = min(CHART, room // 3)
         self.split.setSizes([room - part, part])

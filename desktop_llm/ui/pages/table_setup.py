@@ -115,7 +115,7 @@ class TableSetup(QDialog):
             _("Preview of ten rows"), "eye", self.preview_wanted.emit
         )
         self.stop_button = self._button(_("Stop"), "stop", self.stop_wanted.emit)
-        self.start_button = self._button(_("Start"), "play", self.start_wanted.emit)
+        self.start_button = self._button(_("Start the work"), "play", self.start_wanted.emit)
         self.start_button.setProperty("primary", True)
         self.start_button.setIcon(icon("play", Role.LinkVisited))
         self._lay_out()
@@ -163,6 +163,7 @@ class TableSetup(QDialog):
         self._area = scrolled(inside, _("Work on a table or a folder"), self)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         buttons = QHBoxLayout()
+        buttons.setContentsMargins(0, 0, 8, 0)  # in line with what scrolls above
         buttons.setSpacing(8)
         buttons.addWidget(self.preview_button)
         buttons.addWidget(self.stop_button)
