@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from desktop_llm.services.jobs import JobService
     from desktop_llm.services.language import LanguageTools
     from desktop_llm.services.language_packs import LanguagePacks
+    from desktop_llm.services.tables import RowWorker, Tables
     from desktop_llm.services.text_tools import TextTools
     from desktop_llm.services.tools import ToolService
     from desktop_llm.storage.tool_history import ToolHistory
@@ -134,6 +136,18 @@ class ToolsOnDemand:
                     self._engine, self._models, self._settings, self.history, self.language
                 )
             return self._work
+
+    def tables(self, jobs: "JobService") -> "Tables":
+        """Holds nothing open."""
+        from desktop_llm.services.tables import Tables
+
+        return Tables(self._folders, jobs, self._models, self.shelf, self._settings)
+
+    def row_worker(self, say: Callable[[DesktopLlmError], str]) -> "RowWorker":
+        """For one preview, which it can be cancelled with. `say`: a fault in a sentence."""
+        from desktop_llm.services.tables import RowWorker
+
+        return RowWorker(self._engine, self._models, self._settings, self.work, "", say)
 
     def language(self) -> "LanguageTools | None":
         """None once they are closed. Its process starts with the first call, and ends when it is
@@ -262,6 +276,10 @@ class Services:
     @property
     def jobs(self) -> "JobService":
         return self._jobs.service()
+
+    @property
+    def tables(self) -> "Tables":
+        return self.tools.tables(self.jobs)
 
     def may_have_jobs(self) -> bool:
         """Blocks on the disk."""

@@ -93,6 +93,7 @@ class Command(Enum):
     PALETTE = Declared(noted("All commands"), Group.PROGRAM, "command", ("Ctrl+K",))
     SHORTCUTS = Declared(noted("Keyboard shortcuts"), Group.PROGRAM, "keyboard", ("F1",))
     USE_TOOL = Declared(noted("Use a tool on this text"), Group.PROGRAM, "magic-wand", ("Ctrl+J",))
+    TABLE = Declared(noted("Work on a table or a folder"), Group.PROGRAM, "table")
     CLIPBOARD = Declared(noted("Work on the clipboard"), Group.PROGRAM, "clipboard-text")
     ANALYSE = Declared(noted("Analyse the text"), Group.PROGRAM, "chart-bar")
     MANAGE_TOOLS = Declared(noted("Manage text tools"), Group.PROGRAM, "sliders-horizontal")

@@ -22,6 +22,7 @@ LOOK_MILLISECONDS = 2000  # whether the command line has begun the first job the
 
 class JobsCare(QObject):
     done = Signal(object)  # a `Job` that has ended well while the window was open
+    results_wanted = Signal(int)  # of a table's job
 
     def __init__(
         self, workspace: Workspace, bridge: Bridge, services: "Callable[[], Services | None]"
@@ -59,6 +60,7 @@ class JobsCare(QObject):
         page.wanted.connect(lambda job, key: self._do(lambda jobs: calls[key](jobs, job)))
         page.clear_wanted.connect(lambda: self._do(lambda jobs: jobs.forget()))
         page.log_wanted.connect(self._show_log)
+        page.results_wanted.connect(self.results_wanted)
 
     def refresh(self) -> None:
         jobs = self._jobs()
@@ -149,13 +151,17 @@ class JobsCare(QObject):
                     JobKind.OPTIMISE.value: _("“{title}” was tried in other formats."),
                     JobKind.TABLE.value: _("The table “{title}” is done."),
                 }.get(job.kind, _("“{title}” is here."))
-                self._say(words.format(title=job.title))
+                self._say(words.format(title=job.title), job)
                 self.done.emit(job)
             elif job.fault is not None and job.state in (JobState.FAILED, JobState.PAUSED):
                 self._say(word_fault(job.fault).what)
 
-    def _say(self, words: str) -> None:
-        if self._workspace.page is Page.JOBS:
+    def _say(self, words: str, job: Job | None = None) -> None:
+        if job is not None and job.kind == JobKind.TABLE:
+            number = job.id
+            look = (_("Results …"), lambda: self.results_wanted.emit(number))
+            self._workspace.toasts.show(words, *look)
+        elif self._workspace.page is Page.JOBS:
             self._workspace.toasts.show(words)
         else:
             look = (_("Show"), lambda: self._workspace.show_page(Page.JOBS))

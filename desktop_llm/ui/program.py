@@ -40,6 +40,7 @@ from desktop_llm.ui.outside import Outside
 from desktop_llm.ui.pages.conversation import FaultAction
 from desktop_llm.ui.private_care import PrivateCare
 from desktop_llm.ui.replies import Replies
+from desktop_llm.ui.table_care import TableCare
 from desktop_llm.ui.tools_care import ToolsCare
 from desktop_llm.ui.workspace import Page, Workspace
 from desktop_llm.words import _, use_language
@@ -336,6 +337,12 @@ class Program(QObject):
         self._tools_care = ToolsCare(
             workspace, bridge, lambda: self.services, workspace.chat.show_fault, self._state
         )
+        self._table_care = TableCare(
+            workspace, bridge, lambda: self.services, workspace.chat.show_fault
+        )
+        self._table_care.job_begun.connect(self._jobs_care.look)
+        self._tools_care.table_wanted.connect(self._table_care.open)
+        self._jobs_care.results_wanted.connect(self._table_care.show_results)
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._outside = Outside(

@@ -133,6 +133,15 @@ QListView::item:hover { background: $hover; }
 QListView::item:selected { background: $tint; color: $text; }
 QListView::item:focus { border-color: $accent; }
 QListView QLineEdit { min-height: 0; padding: 0 6px; border-radius: 4px; }
+QTableView { background: $surface; border: 1px solid $border; border-radius: 6px;
+  gridline-color: $border; selection-background-color: $tint; selection-color: $text; }
+QTableView:focus { border-color: $accent; }
+QTableView::item { padding: 2px 6px; border: 1px solid transparent; }
+QTableView::item:focus { border-color: $accent; }
+QTableView QPlainTextEdit, QTableView QComboBox { border-radius: 0; min-height: 0; }
+QHeaderView { background: $window; }
+QHeaderView::section { background: $window; color: $muted; border: none; padding: 5px 9px;
+  border-bottom: 1px solid $border; font-weight: 600; }
 QLineEdit, QComboBox, QAbstractSpinBox { border: 1px solid $border; border-radius: 6px;
   padding: 3px 8px; background: $surface; min-height: ${control}px; }
 QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus { border: 2px solid $accent;

@@ -34,6 +34,7 @@ Target = Callable[[], "TextTarget"]
 
 class ToolsCare(QObject):
     changed = Signal()  # the tools may be others
+    table_wanted = Signal(str)  # a table or a folder; empty: to be asked for
 
     def __init__(
         self,

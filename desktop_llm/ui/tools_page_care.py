@@ -49,7 +49,8 @@ class ToolsPageCare(QObject):
         view = page.view
         self.runner = ToolRunner(view, bridge, services, self._target)
         page.tool_chosen.connect(self.choose)
-        page.files_given.connect(self._read_files)
+        page.files_given.connect(self._take_files)
+        page.table_wanted.connect(lambda: tools.table_wanted.emit(""))
         page.open_wanted.connect(self._choose_file)
         page.history_wanted.connect(self._show_history)
         page.analysis_wanted.connect(self.analyse)
@@ -131,6 +132,15 @@ class ToolsPageCare(QObject):
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.filesSelected.connect(self._read_files)
         dialog.open()
+
+    def _take_files(self, paths: list[str]) -> None:
+        """A table or a folder is worked on row by row; anything else is a text."""
+        from desktop_llm.core.tables import SUFFIXES
+
+        if paths and (Path(paths[0]).is_dir() or Path(paths[0]).suffix.lower() in SUFFIXES):
+            self._tools.table_wanted.emit(paths[0])
+        else:
+            self._read_files(paths)
 
     def _read_files(self, paths: list[str]) -> None:
         """One text at a time: the first."""

@@ -29,3 +29,14 @@ def left_words(seconds: float) -> str:
     if seconds < 2 * DAY:
         return counted("{number} hour left", "{number} hours left", round(seconds / HOUR))
     return counted("{number} day left", "{number} days left", round(seconds / DAY))
+
+
+def about_words(seconds: float) -> str:
+    """How long something takes, roughly."""
+    if seconds < MINUTE:
+        return _("less than a minute")
+    if seconds < HOUR:
+        return counted("about {number} minute", "about {number} minutes", round(seconds / MINUTE))
+    if seconds < 2 * DAY:
+        return counted("about {number} hour", "about {number} hours", round(seconds / HOUR))
+    return counted("about {number} day", "about {number} days", round(seconds / DAY))

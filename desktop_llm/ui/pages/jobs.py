@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_llm.core.errors import DesktopLlmError
-from desktop_llm.core.jobs import ENDED, Job, JobEvent, JobPhase, JobState
+from desktop_llm.core.jobs import ENDED, Job, JobEvent, JobKind, JobPhase, JobState
 from desktop_llm.ui.icons import Role, icon
 from desktop_llm.ui.models.bin import relative_time
 from desktop_llm.ui.widgets.empty_state import EmptyState
@@ -33,14 +33,15 @@ from desktop_llm.words.jobs import event_words, progress_words, state_words
 
 WIDTH = 680  # pixels of the column
 MOST_ENDED = 50  # that are shown
-PAUSE, RESUME, CANCEL, FORGET, EARLIER, LATER, LOG = (
-    "pause", "resume", "cancel", "forget", "earlier", "later", "log",
+PAUSE, RESUME, CANCEL, FORGET, EARLIER, LATER, LOG, RESULTS = (
+    "pause", "resume", "cancel", "forget", "earlier", "later", "log", "results",
 )  # fmt: skip
 
 
 class JobsPage(QFrame):
     wanted = Signal(int, str)  # a job, and one of the words above
     clear_wanted = Signal()
+    results_wanted = Signal(int)  # of a table's
     log_wanted = Signal(int)  # to be answered by `show_log`
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -182,6 +183,8 @@ class JobsPage(QFrame):
 
     def _actions(self, job: Job, at: int, waiting: int) -> list[RowAction]:
         actions = []
+        if job.kind == JobKind.TABLE and job.state is not JobState.CANCELLED:
+            actions.append(RowAction(RESULTS, icon("table"), _("Results …")))
         if job.may_resume or job.may_retry:
             if job.may_resume and job.fault is None:
                 actions.append(RowAction(RESUME, icon("play"), _("Go on")))
@@ -203,7 +206,9 @@ class JobsPage(QFrame):
         return actions
 
     def _want(self, job: int, key: str) -> None:
-        if key != LOG:
+        if key == RESULTS:
+            self.results_wanted.emit(job)
+        elif key != LOG:
             self.wanted.emit(job, key)
         elif job in self._logs:
             del self._logs[job]

@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
 )
 
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
-from desktop_llm.core.labels import Unsure
 from desktop_llm.core.language import Identified
 from desktop_llm.core.segments import Span
 from desktop_llm.core.text_tools import Anew, Judged, PartDone, ToolEvent, ToolOutcome
@@ -31,6 +30,7 @@ from desktop_llm.ui.widgets.inline_fault import InlineFault
 from desktop_llm.ui.widgets.plain_text import plain_label
 from desktop_llm.ui.widgets.result_text import MOST_SHOWN, Marked, ResultText, Style
 from desktop_llm.words import _, counted, current_language
+from desktop_llm.words.labels import unsure_words
 from desktop_llm.words.tools import flaw_words
 
 STEPS = 1000  # of the progress bar
@@ -463,16 +463,6 @@ def lexicon_words(judged: Judged) -> str:
         return _("The lexicon VADER knows English only.")
     words = _("By the lexicon VADER: {score} of −1 to 1.")
     return words.format(score=f"{judged.lexicon:+.2f}".replace("-", "−"))
-
-
-def unsure_words(unsure: Unsure) -> str:
-    return {
-        Unsure.NO: "",
-        Unsure.CLOSE: _("Uncertain: another label is nearly as likely."),
-        Unsure.WEAK: _("Uncertain: no label is likely."),
-        Unsure.SPLIT: _("Uncertain: the sentences speak for different labels."),
-        Unsure.CUT: _("Uncertain: the end of the text was not read."),
-    }[unsure]
 
 
 def tool_title(tool: Tool) -> str:

@@ -40,6 +40,7 @@ class ToolsPage(QFrame):
     tool_chosen = Signal(str)  # its id
     files_given = Signal(list)  # paths
     open_wanted = Signal()
+    table_wanted = Signal()
     history_wanted = Signal()
     analysis_wanted = Signal()
     manage_wanted = Signal()
@@ -54,6 +55,7 @@ class ToolsPage(QFrame):
         title = plain_label(_("Text tools"), self)
         title.setProperty("heading", True)
         self.open_button = self._button(_("Open …"), "folder-open", self.open_wanted)
+        self.table_button = self._button(_("Table or folder …"), "table", self.table_wanted)
         self.history_button = self._button(
             _("History"), "clock-counter-clockwise", self.history_wanted
         )
@@ -94,9 +96,8 @@ class ToolsPage(QFrame):
         head.setSpacing(8)
         head.addWidget(title)
         head.addStretch()
-        for button in (
-            self.open_button, self.analyse_button, self.history_button, self.manage_button,
-        ):  # fmt: skip
+        for button in (self.open_button, self.table_button, self.analyse_button,
+                       self.history_button, self.manage_button):  # fmt: skip
             head.addWidget(button)
         left, right = QWidget(self), QWidget(self)
         column = QVBoxLayout(left)
