@@ -17,7 +17,7 @@ from desktop_llm.core.tools import Tool, VariableKind
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.bundle import ToolsOnDemand
 from desktop_llm.services.models import ModelService
-from desktop_llm.storage.disk import write_atomically
+from desktop_llm.storage.disk import write_chosen
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import resolve_folders
@@ -190,15 +190,7 @@ def write_beside(source: Path, name: str, text: str) -> Path:
     while target.exists():
         number += 1
         target = source.with_name(f"{source.stem}.{name}-{number}.txt")
-    try:
-        write_atomically(target, text + "\n")
-    except EnvironmentFault as fault:
-        if fault.code is FaultCode.DISK_FULL:
-            raise
-        reason = str(fault.data.get("reason", ""))
-        raise EnvironmentFault(
-            FaultCode.FILE_UNWRITABLE, path=str(target), reason=reason
-        ) from fault
+    write_chosen(target, text + "\n")
     return target
 
 
