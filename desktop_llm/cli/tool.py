@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from desktop_llm.core.aspects import JudgedAspect
-from desktop_llm.core.engine import TextDelta
+from desktop_llm.core.engine import PromptProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.languages import find_language
 from desktop_llm.core.text import clean_text
@@ -148,6 +148,10 @@ def _work(
         for event in task.wait_events():
             if isinstance(event, PartDone) and event.of and sys.stderr.isatty():
                 print(f"\r{event.done}/{event.of}", end="", file=sys.stderr, flush=True)
+            elif isinstance(event, PromptProgress) and sys.stderr.isatty():
+                percent = 100 * event.done // max(1, event.total)
+                end = "\r    \r" if event.done >= event.total else ""
+                print(f"\r{percent} %{end}", end="", file=sys.stderr, flush=True)
             elif isinstance(event, Anew):
                 live = False  # what stands on a terminal cannot be taken back
             elif isinstance(event, TextDelta) and live:

@@ -13,6 +13,7 @@ from desktop_llm.core.segments import Span, sentences
 
 MOST_FOUND = 8  # aspects that nobody has typed
 MOST_TYPED = 40
+LOOKED_THROUGH = 100_000  # characters of a text that aspects are found in
 LONGEST_NAME = 40  # characters
 MOST_WORDS = 3  # of an aspect that was found; a model that lists more has written sentences
 LEAST_WORDS, LEAST_HAN = 3, 4  # of a clause; a shorter one says too little to be judged
@@ -73,14 +74,16 @@ def clauses(text: str, spans: Sequence[Span] | None = None) -> list[Span]:
     found: list[Span] = []
     for sentence in sentences(text) if spans is None else spans:
         pieces: list[Span] = []
-        start = sentence.start
+        start = counted = sentence.start
+        han = words = 0
         for mark in _CLAUSE_END.finditer(text, sentence.start, sentence.end):
-            piece = _stripped(text, start, mark.end())
-            if says_enough(piece.of(text)):
-                pieces.append(piece)
-                start = mark.end()
+            more = _size_of(text[counted : mark.end()])
+            han, words, counted = han + more[0], words + more[1], mark.end()
+            if _is_enough(han, words):
+                pieces.append(_stripped(text, start, counted))
+                start, han, words = counted, 0, 0
         rest = _stripped(text, start, sentence.end)
-        if pieces and not says_enough(rest.of(text)):
+        if pieces and not _is_enough(*_size_of(rest.of(text))):
             pieces[-1] = Span(pieces[-1].start, sentence.end)
         else:
             pieces.append(rest)
@@ -88,9 +91,13 @@ def clauses(text: str, spans: Sequence[Span] | None = None) -> list[Span]:
     return found
 
 
-def says_enough(piece: str) -> bool:
-    han = len(_HAN.findall(piece))
-    return han >= LEAST_HAN or len(_WORD.findall(_HAN.sub(" ", piece))) + han // 2 >= LEAST_WORDS
+def _size_of(piece: str) -> tuple[int, int]:
+    """Han characters, and words of other scripts."""
+    return len(_HAN.findall(piece)), len(_WORD.findall(_HAN.sub(" ", piece)))
+
+
+def _is_enough(han: int, words: int) -> bool:
+    return han >= LEAST_HAN or words + han // 2 >= LEAST_WORDS
 
 
 def _stripped(text: str, start: int, end: int) -> Span:
@@ -132,6 +139,7 @@ def found_aspects(
     """Those that a model lists and those that the text itself says something of, most often named
     first, without the typed ones; and how many listed ones do not stand in the text.
     """
+    text = text[:LOOKED_THROUGH]
     names: list[str] = []
     dropped = 0
     for each in said:

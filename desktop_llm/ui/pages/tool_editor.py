@@ -10,7 +10,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
-    QDoubleSpinBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -46,10 +45,11 @@ from desktop_llm.ui.pages.tool_popup import tool_icon
 from desktop_llm.ui.pages.tool_view import ToolView, tool_title
 from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.slider_field import PlainNumber, Scale
 from desktop_llm.words import _, noted
 
 WIDTH, HEIGHT, LIST = 1040, 640, 200  # pixels
-MOST_TEMPERATURE = 2.0
+TEMPERATURE = Scale(low=0, high=2, default=0, step=0.1, decimals=2)
 INSTRUCTION_LINES, SAMPLE_LINES = 6, 4
 SAMPLE = noted("The library opens at nine on weekdays. Books may be kept for three weeks.")
 ID = Qt.ItemDataRole.UserRole
@@ -118,9 +118,9 @@ class ToolEditor(QDialog):
         self.icon_name.setToolTip(_("A name of the Phosphor set, e.g. “lightbulb”"))
         self.labels = QLineEdit(self)
         self.labels.setPlaceholderText(_("Separated by commas, for “Labels, scored” alone"))
-        self.temperature = QDoubleSpinBox(self)
-        self.temperature.setRange(0, MOST_TEMPERATURE)
-        self.temperature.setSingleStep(0.1)
+        self.temperature = PlainNumber(TEMPERATURE, self)
+        self.temperature.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.temperature.lineEdit().setTextMargins(7, 0, 0, 0)  # where the other fields begin
         self.temperature.setToolTip(_("0: always the likeliest word; more: more varied"))
         self.model = QLineEdit(self)
         self.model.setPlaceholderText(_("The one in use"))
@@ -298,6 +298,7 @@ class ToolEditor(QDialog):
             self.labels.setFocus()
             return None
         sampling = base.sampling
+        self.temperature.settle()
         if round(sampling.temperature, 2) != self.temperature.value():  # else not rounded
             sampling = replace(sampling, temperature=self.temperature.value())
         if output is Output.JSON and not base.schema and not _has_schema(base):
