@@ -55,7 +55,7 @@ class ToolsPage(QFrame):
         title = plain_label(_("Text tools"), self)
         title.setProperty("heading", True)
         self.open_button = self._button(_("Open …"), "folder-open", self.open_wanted)
-        self.table_button = self._button(_("Table or folder …"), "table", self.table_wanted)
+        self.table_button = self._button(_("Table …"), "table", self.table_wanted)
         self.history_button = self._button(
             _("History"), "clock-counter-clockwise", self.history_wanted
         )
