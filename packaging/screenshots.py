@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide", "models",
-          "tools")  # fmt: skip
+          "tools", "tables")  # fmt: skip
 QUESTIONS = (  # in the one language the starter model knows
     "Why is the sky blue? Answer in two sentences.",
     "Write a Python function that adds two numbers, in a code block.",
