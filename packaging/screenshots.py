@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 SCENES = ("welcome", "new", "chat", "settings", "palette", "backups", "guide", "models",
-          "tools")  # fmt: skip
+          "tools", "tables")  # fmt: skip
 QUESTIONS = (  # in the one language the starter model knows
     "Why is the sky blue? Answer in two sentences.",
     "Write a Python function that adds two numbers, in a code block.",
@@ -37,6 +37,13 @@ TOLD = (
     "took three years too build. The mayor, Anna Berg, said that traffic have fallen by a third. "
     "Some residents complained about the noise during construction."
 )
+REVIEWS = (
+    "I love this kettle: it boils in two minutes.", "It broke after a week. Never again.",
+    "The parcel came on Tuesday.", "Great value, and it looks good in the kitchen!",
+    "Far too loud, and the lid leaks.", "Does what it should.", "The best one I have had in years.",
+    "I sent it back and am still waiting for my money.", "Nice colour, but the cable is short.",
+    "My mother is delighted with it.",
+)  # fmt: skip
 THOUGHTFUL = """<think>A table and a formula are wanted.</think>
 The **scattering** of light follows $I \\propto \\lambda^{-4}$, as Lord Rayleigh showed.[^1]
 
@@ -130,6 +137,8 @@ class Camera:
                 self._take_models(program)
             if "tools" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
                 self._take_tools(program)
+            if "tables" in scenes and (self._theme, self._language) in GUIDE_LOOKS:
+                self._take_tables(program, Path(folder))
             workspace.show_page(Page.SETTINGS)
             self._shoot(window, "settings", scenes)
             workspace.show_page(Page.BACKUPS)
@@ -328,6 +337,34 @@ class Camera:
         self._save(window.grab(), "tool-popup")
         popup.close()
         chat.composer.clear()
+
+    def _take_tables(self, program: Any, folder: Path) -> None:
+        """A table that is set up, and what came of it."""
+        from desktop_llm.ui.pages.table_results import TableResults
+        from desktop_llm.ui.pages.table_setup import TableSetup
+
+        path = folder / "reviews.csv"
+        lines = ["id,review", *(f'{at},"{text}"' for at, text in enumerate(REVIEWS * 4, 1))]
+        path.write_text("\n".join(lines), encoding="utf-8")
+        workspace = program.workspace
+        program._table_care.open(str(path))
+        setup = workspace.findChildren(TableSetup)[-1]
+        self._wait(setup.start_button.isEnabled)
+        setup.preview_button.click()
+        self._wait(setup.rows.rowCount)
+        self._settle(16)
+        self._save(setup.grab(), "table-setup")
+        setup.start_button.click()
+        self._wait(lambda: workspace.findChildren(TableResults))
+        results = workspace.findChildren(TableResults)[-1]
+        self._wait(lambda: results.rows.rowCount() and results.bar.isHidden())
+        results.doubted.click()
+        self._wait(lambda: results.rows.row_at(0))
+        self._settle(16)
+        self._save(results.grab(), "table-results")
+        results.close()
+        self._wait(lambda: not program.services.jobs.runner_lives())
+        workspace.toasts.clear()
 
     def _take_connections(self, program: Any) -> None:
         from desktop_llm.core.network import Contact, Why

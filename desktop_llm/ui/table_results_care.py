@@ -68,7 +68,12 @@ class ResultsCare(QObject):
             if isValid(self._dialog) and self._dialog.sorted_by == by:
                 self._dialog.show_state(state)
 
-        self._bridge.run(look, show, self._tell)
+        def fail(fault: DesktopLlmError) -> None:
+            if isValid(self._dialog):
+                self._dialog.stop_looking()
+            self._tell(fault)
+
+        self._bridge.run(look, show, fail)
 
     def _read_page(self, reading: int, page: int) -> None:
         by, work = self._dialog.sorted_by, self._work

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtWidgets import QPlainTextEdit
 
 from desktop_llm.core.jobs import JobKind, JobState
 from desktop_llm.core.tables import CellResult, Step, TableFormat, read_table
@@ -16,9 +17,11 @@ from desktop_llm.storage.table_runs import open_table_run
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.models.table_rows import PAGE, ShownRow, ShownStep, TableRows
 from desktop_llm.ui.pages.jobs import RESULTS
+from desktop_llm.ui.pages.table_grid import TableGrid
 from desktop_llm.ui.pages.table_results import TableResults
 from desktop_llm.ui.pages.table_setup import TableSetup
 from desktop_llm.ui.table_results_care import ResultsCare
+from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.workspace import Page
 from tests.ui.helpers import settle, shown
 
@@ -162,6 +165,46 @@ def test_corrections_are_kept_written_and_exported(qtbot, program, table, tmp_pa
     assert [each["role"] for each in said] == ["user", "assistant"]
     assert "I hate it." in said[0]["content"]
     assert said[1]["content"].lower() == "negative"
+
+
+def test_a_label_is_chosen_with_the_keyboard(qtbot, program, table):
+    number, _work = made_job(program, table, [CellResult("positive", 0.9)] * 12)
+    program._table_care.show_results(number)
+    dialog = opened(qtbot, program, TableResults)
+    qtbot.waitUntil(lambda: cell(dialog, 0, 2) == "Positive", timeout=WAIT)
+    index = dialog.rows.index(0, 2)
+    dialog.grid.setCurrentIndex(index)
+    dialog.grid.edit(index)
+    box = dialog.grid.findChild(Choice)
+    dialog.rows.refresh()  # as when more rows are done
+    box.setCurrentIndex(box.findText("Negative"))
+    dialog.rows.refresh()
+    assert box.currentText() == "Negative"
+    box.activated.emit(box.currentIndex())
+    assert cell(dialog, 0, 2) == "Negative ✓"
+    qtbot.waitUntil(lambda: dialog.write_button.isEnabled(), timeout=WAIT)
+    qtbot.keyClick(dialog.grid, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not program.workspace.findChildren(TableResults), timeout=WAIT)
+
+
+def test_what_a_tool_wrote_is_written_anew(qtbot, paged):
+    paged.show_table([ShownStep("Summarise", {})], 400)
+    grid = TableGrid("Results")
+    qtbot.addWidget(grid)
+    grid.setModel(paged)
+    grid.fit(paged)
+    words(paged, 0, 2)
+    rows = [ShownRow(at, "text", (CellResult("Two\nlines"),)) for at in range(PAGE)]
+    paged.show_page(paged.reading, 0, rows)
+    assert words(paged, 0, 2) == "Two lines"
+    index = paged.index(0, 2)
+    grid.edit(index)
+    field = grid.findChild(QPlainTextEdit)
+    assert field.toPlainText() == "Two\nlines"
+    field.setPlainText("Two\nother lines")
+    with qtbot.waitSignal(paged.corrected) as said:
+        grid.itemDelegate().commitData.emit(field)
+    assert said.args == [0, 0, "Two\nother lines"]
 
 
 def test_failed_rows_are_retried(qtbot, program, table):

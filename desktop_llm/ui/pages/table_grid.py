@@ -93,6 +93,10 @@ class _Corrector(QStyledItemDelegate):
         return field
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
+        """Once: what comes meanwhile does not take away what is being written."""
+        if editor.property("filled"):
+            return
+        editor.setProperty("filled", True)
         value = str(index.data(Qt.ItemDataRole.EditRole) or "")
         if isinstance(editor, Choice):
             editor.setCurrentIndex(editor.findData(value))

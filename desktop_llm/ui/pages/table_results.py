@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDialog,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
     QSplitter,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -83,13 +83,16 @@ class TableResults(QDialog):
         self.step = Choice(icon("caret-down"), self)
         self.step.setAccessibleName(_("Tool"))
         self.step.currentIndexChanged.connect(lambda _at: self._step_chosen())
-        self.doubted = QCheckBox(_("Least sure first"), self)
+        self.doubted = QToolButton(self)
+        self.doubted.setText(_("Least sure first"))
+        self.doubted.setIcon(icon("sort-ascending"))
+        self.doubted.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.doubted.setCheckable(True)
         self.doubted.toggled.connect(lambda _on: self._sort())
         self.rows = TableRows(True, self)
         self.rows.corrected.connect(lambda *_what: self._corrected())
         self.grid = TableGrid(_("Results"), self)
         self.grid.setModel(self.rows)
-        self.grid.setToolTip("")
         self.fault = InlineFault(icon("warning", Role.BrightText), icon("x"), self)
         self.fault.set_words(_("Dismiss"))
         self.fault.after = self.grid
@@ -120,6 +123,7 @@ class TableResults(QDialog):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 8, 0)
         self.chart = BarChart(inside)
+        self.chart.setAccessibleName(_("Labels"))
         column.addWidget(self.chart)
         column.addStretch()
         area = scrolled(inside, _("Labels"), self)
@@ -199,8 +203,10 @@ class TableResults(QDialog):
         self._enable()
 
     def show_fault(self, what: str, next_step: str) -> None:
-        self._timer.stop()
         self.fault.show_fault(what, next_step)
+
+    def stop_looking(self) -> None:
+        self._timer.stop()
 
     def _show_steps(self, steps: Sequence[ShownStep]) -> None:
         self.step.blockSignals(True)
@@ -259,7 +265,8 @@ class TableResults(QDialog):
         failed = any(each[0] for each in tallies)
         corrected = any(each[2] for each in tallies)
         ended = state is not None and state.job.state in ENDED
-        self.write_button.setEnabled(state is not None and (self._unsaved or corrected))
+        writes = state is None or state.job.state in (JobState.QUEUED, JobState.RUNNING)
+        self.write_button.setEnabled(not writes and (self._unsaved or corrected))
         self.write_button.setProperty("primary", self._unsaved)
         self.write_button.setIcon(
             icon("floppy-disk", Role.LinkVisited if self._unsaved else Role.ButtonText)

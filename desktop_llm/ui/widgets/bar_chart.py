@@ -50,7 +50,7 @@ class BarChart(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         metrics = QFontMetrics(self.font())
-        names = max(metrics.horizontalAdvance(bar.label) for bar in self._bars)
+        names = max(metrics.horizontalAdvance(bar.label) for bar in self._bars) + 2
         names = min(names, round(MOST_NAME * self.width()))
         values = max(metrics.horizontalAdvance(bar.shown) for bar in self._bars)
         room = max(8, self.width() - names - values - 2 * GAP)
