@@ -94,6 +94,7 @@ class Command(Enum):
     SHORTCUTS = Declared(noted("Keyboard shortcuts"), Group.PROGRAM, "keyboard", ("F1",))
     USE_TOOL = Declared(noted("Use a tool on this text"), Group.PROGRAM, "magic-wand", ("Ctrl+J",))
     CLIPBOARD = Declared(noted("Work on the clipboard"), Group.PROGRAM, "clipboard-text")
+    ANALYSE = Declared(noted("Analyse the text"), Group.PROGRAM, "chart-bar")
     MANAGE_TOOLS = Declared(noted("Manage text tools"), Group.PROGRAM, "sliders-horizontal")
     MODELS_FOLDER = Declared(noted("Open the models folder"), Group.PROGRAM, "folder-open")
     OFFLINE = Declared(noted("Go offline, or online again"), Group.PROGRAM, "wifi-slash")

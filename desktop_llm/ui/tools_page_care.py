@@ -52,6 +52,7 @@ class ToolsPageCare(QObject):
         page.files_given.connect(self._read_files)
         page.open_wanted.connect(self._choose_file)
         page.history_wanted.connect(self._show_history)
+        page.analysis_wanted.connect(self.analyse)
         page.manage_wanted.connect(tools.manage)
         tools.changed.connect(self._show_tools)
         page.text_edited.connect(self._edited)
@@ -173,6 +174,19 @@ class ToolsPageCare(QObject):
         self._bridge.run(read, show, fail)
 
     # --- the history -----------------------------------------------------------------------------
+
+    def analyse(self) -> None:
+        """What the text is made of, in a dialog of its own."""
+        from desktop_llm.ui.analysis_care import AnalysisCare
+
+        services, text = self._services(), self._page.text()
+        if services is None:
+            return
+        if not text.strip():
+            self._workspace.toasts.show(_("Write or open a text first."))
+            return
+        toasts = self._workspace.toasts
+        AnalysisCare(text, services.tools, self._bridge, toasts.show, self._page).open()
 
     def _show_history(self) -> None:
         from desktop_llm.ui.pages.tool_history import ToolHistoryDialog

@@ -41,6 +41,7 @@ class ToolsPage(QFrame):
     files_given = Signal(list)  # paths
     open_wanted = Signal()
     history_wanted = Signal()
+    analysis_wanted = Signal()
     manage_wanted = Signal()
     text_edited = Signal()
 
@@ -56,6 +57,7 @@ class ToolsPage(QFrame):
         self.history_button = self._button(
             _("History"), "clock-counter-clockwise", self.history_wanted
         )
+        self.analyse_button = self._button(_("Analyse"), "chart-bar", self.analysis_wanted)
         self.manage_button = self._button(
             _("Manage tools …"), "sliders-horizontal", self.manage_wanted
         )
@@ -92,7 +94,9 @@ class ToolsPage(QFrame):
         head.setSpacing(8)
         head.addWidget(title)
         head.addStretch()
-        for button in (self.open_button, self.history_button, self.manage_button):
+        for button in (
+            self.open_button, self.analyse_button, self.history_button, self.manage_button,
+        ):  # fmt: skip
             head.addWidget(button)
         left, right = QWidget(self), QWidget(self)
         column = QVBoxLayout(left)
