@@ -34,7 +34,7 @@ class AnalysisCare(QObject):
     """Of one dialog, as long as it is open."""
 
     def __init__(
-        self, text: str, tools: "ToolsOnDemand", bridge: Bridge, say: Callable[[str], object],
+        self, text: str, tools: "ToolsOnDemand", bridge: Bridge,
         parent: QWidget,
     ) -> None:  # fmt: skip
         text = clean_text(text)
@@ -42,10 +42,10 @@ class AnalysisCare(QObject):
         super().__init__(self.dialog)
         self._tools = tools
         self._bridge = bridge
-        self._say = say
         self._language = ""
         self._running: list[Task[Any, Any]] = []
         self._left = 0  # answers that are still to come
+        self._packs: PacksDialog | None = None
         self._turn = 0  # what was asked for before it was cancelled is of an earlier one
         dialog = self.dialog
         dialog.language_chosen.connect(self._analyse)
@@ -172,7 +172,7 @@ class AnalysisCare(QObject):
             lambda: write_atomically(
                 target, "\ufeff" + write_delimited(rows[0], rows[1:], delimiter)
             ),
-            lambda _done: self._say(_("“{name}” is written.").format(name=target.name)),
+            lambda _done: self._said(_("“{name}” is written.").format(name=target.name)),
             self._fail,
         )
 
@@ -192,10 +192,10 @@ class AnalysisCare(QObject):
             if not pack.known_hash:
                 note = _("No hash of it was known. This one is noted: {sha256}.")
                 words = f"{words} {note.format(sha256=pack.sha256[:16] + ' …')}"
-            self._say(words)
             if isValid(dialog):
                 dialog.show_working(False)
                 then()
+                self._said(words)
 
         dialog.show_working(True)
         self._bridge.detached(
@@ -206,7 +206,7 @@ class AnalysisCare(QObject):
     def _manage(self) -> None:
         from desktop_llm.ui.pages.language_packs import PacksDialog
 
-        packs = PacksDialog(self.dialog)
+        packs = self._packs = PacksDialog(self.dialog)
 
         def show() -> None:
             if isValid(packs):
@@ -228,6 +228,14 @@ class AnalysisCare(QObject):
 
         self._bridge.detached(lambda: self._tools.packs.remove(name).result(), removed, self._fail)
 
+    def _said(self, words: str) -> None:
+        """Where the person looks."""
+        for place in (self._packs, self.dialog):
+            if place is not None and isValid(place):
+                place.say(words)
+                return
+
     def _fail(self, fault: DesktopLlmError) -> None:
         if isValid(self.dialog):
-            self.dialog.show_fault(str(word_fault(fault)))
+            self.dialog.show_working(False)
+            self._said(str(word_fault(fault)))

@@ -173,7 +173,7 @@ class ToolsPageCare(QObject):
 
         self._bridge.run(read, show, fail)
 
-    # --- the history -----------------------------------------------------------------------------
+    # --- the analysis ----------------------------------------------------------------------------
 
     def analyse(self) -> None:
         """What the text is made of, in a dialog of its own."""
@@ -185,8 +185,9 @@ class ToolsPageCare(QObject):
         if not text.strip():
             self._workspace.toasts.show(_("Write or open a text first."))
             return
-        toasts = self._workspace.toasts
-        AnalysisCare(text, services.tools, self._bridge, toasts.show, self._page).open()
+        AnalysisCare(text, services.tools, self._bridge, self._page).open()
+
+    # --- the history -----------------------------------------------------------------------------
 
     def _show_history(self) -> None:
         from desktop_llm.ui.pages.tool_history import ToolHistoryDialog

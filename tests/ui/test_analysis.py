@@ -12,6 +12,7 @@ from desktop_llm.core.language import Analysis, Span, Token, Unit
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.pages.analysis import AnalysisDialog
 from desktop_llm.ui.pages.analysis_marks import sentence_lengths, sentence_words
+from desktop_llm.ui.pages.language_packs import PacksDialog
 from desktop_llm.ui.widgets.bar_chart import Bar, BarChart
 from desktop_llm.ui.widgets.dependency_arcs import arc_levels
 from desktop_llm.ui.workspace import Page
@@ -85,7 +86,25 @@ def test_without_a_pack_it_is_said_that_one_is_needed_and_with_it_names_are_ther
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(wheel), ""))
     dialog.pack_wanted.emit()
     qtbot.waitUntil(lambda: "entities" in dialog._analysis.parts, timeout=READ)
-    assert dialog.names.table.rows()[1:]
+    assert dialog.names.table.rows()[1:] == [["Paris", "CITY", "1"]]
+    assert "xx_tiny" in dialog._said.text()
+    dialog.close()
+
+
+def test_packs_are_listed_installed_and_removed(qtbot, program, tmp_path, monkeypatch):
+    wheel = make_real_wheel(tmp_path)
+    dialog = analysed(qtbot, program)
+    dialog.packs_button.click()
+    packs = dialog.findChild(PacksDialog)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (str(wheel), ""))
+    packs.install_button.click()
+    qtbot.waitUntil(lambda: len(packs._shown) == 1, timeout=READ)
+    assert "xx_tiny" in packs._said.text()
+    packs.remove_wanted.emit("xx_tiny-1.0.0")
+    qtbot.waitUntil(lambda: not packs._shown, timeout=READ)
+    packs.close()
+    ended(qtbot, dialog)
+    assert "entities" not in dialog._analysis.parts
     dialog.close()
 
 
@@ -96,6 +115,7 @@ def test_a_table_is_kept_and_no_cell_of_it_is_a_formula(qtbot, program, tmp_path
     dialog.export_wanted.emit("words", [["Word", "Count"], ["=1+1", "2"], ["\tx", "1"]])
     settle(program)
     rows = list(csv.reader(io.StringIO(target.read_text(encoding="utf-8-sig"))))
+    assert "words.csv" in dialog._said.text()
     assert rows == [["Word", "Count"], ["'=1+1", "2"], ["'\tx", "1"]]
     dialog.close()
 

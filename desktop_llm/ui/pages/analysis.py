@@ -133,9 +133,12 @@ class AnalysisDialog(QDialog):
             said.append(_("Only the first {length} characters.").format(length=length))
         self._said.setText(" ".join(said))
 
+    def say(self, words: str) -> None:
+        self._said.setText(words)
+
     def show_fault(self, words: str) -> None:
         self.show_working(False)
-        self._said.setText(words)
+        self.say(words)
 
     def show_analysis(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -189,7 +192,7 @@ class _Overview(Panel):
             said.append(_("Reading ease {number} of 100").format(number=f"{found.ease:.0f}"))
         if found.grade is not None:
             said.append(_("school year {number}").format(number=f"{found.grade:.1f}"))
-        self.formula.setText(f"{', '.join(said)}  ·  {found.formula}")
+        self.formula.setText("  ·  ".join([*said, found.formula]))
 
     def show_lengths(self, analysis: Analysis, text: str) -> None:
         lengths = sentence_lengths(analysis, text)
