@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from desktop_llm.services.jobs import JobService
     from desktop_llm.services.language import LanguageTools
     from desktop_llm.services.language_packs import LanguagePacks
-    from desktop_llm.services.tables import RowWorker, Tables
     from desktop_llm.services.text_tools import TextTools
     from desktop_llm.services.tools import ToolService
     from desktop_llm.storage.tool_history import ToolHistory
@@ -156,10 +155,13 @@ class ToolsOnDemand:
         made = self._with_language()
         return None if made is None else made[2]
 
-    def packs(self) -> "LanguagePacks | None":
-        """None once they are closed."""
+    @property
+    def packs(self) -> "LanguagePacks":
+        """Raises EnvironmentFault once they are closed."""
         made = self._with_language()
-        return None if made is None else made[1]
+        if made is None:
+            raise EnvironmentFault(FaultCode.LANGUAGE_STOPPED, reason="shutdown")
+        return made[1]
 
     def _with_language(self) -> "tuple[LanguageClient, LanguagePacks, LanguageTools] | None":
         from desktop_llm.engine.language_client import LanguageClient

@@ -1,4 +1,4 @@
-"""The analysis of a text at work: the language process is asked, packs are installed."""
+"""The analysis of a text at work: questions to the language process, packs, tables kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 from shiboken6 import isValid
 
-from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
+from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.language import OFFERED, AnalysedPortion, Part
 from desktop_llm.core.language_packs import LanguagePack
 from desktop_llm.core.tables import write_delimited
@@ -23,7 +23,6 @@ from desktop_llm.words.faults import word_fault
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import ToolsOnDemand
     from desktop_llm.services.language import LanguageTools
-    from desktop_llm.services.language_packs import LanguagePacks
     from desktop_llm.ui.pages.language_packs import PacksDialog
 
 MOST = 200_000  # characters; every word of them is kept
@@ -35,7 +34,7 @@ class AnalysisCare(QObject):
     """Of one dialog, as long as it is open."""
 
     def __init__(
-        self, text: str, tools: "ToolsOnDemand", bridge: Bridge, say: Callable[[str], object],
+        self, text: str, tools: "ToolsOnDemand", bridge: Bridge,
         parent: QWidget,
     ) -> None:  # fmt: skip
         text = clean_text(text)
@@ -43,10 +42,11 @@ class AnalysisCare(QObject):
         super().__init__(self.dialog)
         self._tools = tools
         self._bridge = bridge
-        self._say = say
         self._language = ""
         self._running: list[Task[Any, Any]] = []
         self._left = 0  # answers that are still to come
+        self._packs: PacksDialog | None = None
+        self._turn = 0  # what was asked for before it was cancelled is of an earlier one
         dialog = self.dialog
         dialog.language_chosen.connect(self._analyse)
         dialog.cancel_wanted.connect(self._cancel)
@@ -75,19 +75,25 @@ class AnalysisCare(QObject):
         """A task that was cancelled shows nothing."""
         self._left += 1
         self.dialog.show_working(True)
+        turn = self._turn
 
         def begun(task: "Task[Any, Any] | None") -> None:
-            if task is None or not isValid(self.dialog):
+            if not isValid(self.dialog):
                 if task is not None:
                     task.cancel()
                 return
+            if task is None:  # the program closes
+                self._ended()
+                return
+            if turn != self._turn:
+                task.cancel()
             self._running.append(task)
             self._bridge.follow(task, on_event, done, fail)
 
         def done(result: Any) -> None:
             if isValid(self.dialog):
                 self._ended()
-                if result is not None:
+                if result is not None and turn == self._turn:
                     show(result)
 
         def fail(fault: DesktopLlmError) -> None:
@@ -109,6 +115,7 @@ class AnalysisCare(QObject):
             self.dialog.show_working(False)
 
     def _cancel(self) -> None:
+        self._turn += 1
         for task in self._running:
             task.cancel()
 
@@ -117,7 +124,7 @@ class AnalysisCare(QObject):
         self._analyse(code if known else "en", sure and known)
 
     def _again(self) -> None:
-        self._analyse(self._language)
+        self._analyse(self._language or self.dialog.language.currentData())
 
     def _analyse(self, language: str, sure: bool = True) -> None:
         self._cancel()
@@ -147,7 +154,7 @@ class AnalysisCare(QObject):
         if word.strip():
             self._ask(
                 lambda tools: tools.concordance(self.dialog.text, word),
-                self.dialog.show_places,
+                lambda found: self.dialog.show_places(word, found),
             )
 
     # --- files ---------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ class AnalysisCare(QObject):
             lambda: write_atomically(
                 target, "\ufeff" + write_delimited(rows[0], rows[1:], delimiter)
             ),
-            lambda _done: self._say(_("“{name}” is written.").format(name=target.name)),
+            lambda _done: self._said(_("“{name}” is written.").format(name=target.name)),
             self._fail,
         )
 
@@ -185,37 +192,25 @@ class AnalysisCare(QObject):
             if not pack.known_hash:
                 note = _("No hash of it was known. This one is noted: {sha256}.")
                 words = f"{words} {note.format(sha256=pack.sha256[:16] + ' …')}"
-            self._say(words)
             if isValid(dialog):
                 dialog.show_working(False)
                 then()
+                self._said(words)
 
         dialog.show_working(True)
         self._bridge.detached(
-            lambda: self._packs().install(wheel, origin=wheel.name).result(), installed,
+            lambda: self._tools.packs.install(wheel, origin=wheel.name).result(), installed,
             self._fail,
         )  # fmt: skip
-
-    def _packs(self) -> "LanguagePacks":
-        packs = self._tools.packs()
-        if packs is None:
-            raise EnvironmentFault(FaultCode.LANGUAGE_STOPPED, reason="shutdown")
-        return packs
-
-    def _installed(self) -> tuple[LanguagePack, ...]:
-        return self._packs().installed()
 
     def _manage(self) -> None:
         from desktop_llm.ui.pages.language_packs import PacksDialog
 
-        packs = PacksDialog(self.dialog)
+        packs = self._packs = PacksDialog(self.dialog)
 
         def show() -> None:
-            self._bridge.run(self._installed, shown, self._fail)
-
-        def shown(found: tuple[LanguagePack, ...]) -> None:
             if isValid(packs):
-                packs.show_packs(found)
+                self._bridge.run(self._tools.packs.installed, packs.show_packs, self._fail)
 
         def changed() -> None:
             show()
@@ -231,8 +226,16 @@ class AnalysisCare(QObject):
             if isValid(packs):
                 then()
 
-        self._bridge.detached(lambda: self._packs().remove(name).result(), removed, self._fail)
+        self._bridge.detached(lambda: self._tools.packs.remove(name).result(), removed, self._fail)
+
+    def _said(self, words: str) -> None:
+        """Where the person looks."""
+        for place in (self._packs, self.dialog):
+            if place is not None and isValid(place):
+                place.say(words)
+                return
 
     def _fail(self, fault: DesktopLlmError) -> None:
         if isValid(self.dialog):
-            self.dialog.show_fault(str(word_fault(fault)))
+            self.dialog.show_working(False)
+            self._said(str(word_fault(fault)))

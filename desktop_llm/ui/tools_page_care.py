@@ -183,6 +183,20 @@ class ToolsPageCare(QObject):
 
         self._bridge.run(read, show, fail)
 
+    # --- the analysis ----------------------------------------------------------------------------
+
+    def analyse(self) -> None:
+        """What the text is made of, in a dialog of its own."""
+        from desktop_llm.ui.analysis_care import AnalysisCare
+
+        services, text = self._services(), self._page.text()
+        if services is None:
+            return
+        if not text.strip():
+            self._workspace.toasts.show(_("Write or open a text first."))
+            return
+        AnalysisCare(text, services.tools, self._bridge, self._page).open()
+
     # --- the history -----------------------------------------------------------------------------
 
     def analyse(self) -> None:

@@ -3,26 +3,18 @@
 Knows no service: it shows what it is told and says what a person wants.
 """
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any
-
-from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QPalette, QStandardItem, QStandardItemModel, QTextCharFormat, QTextCursor
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
-    QComboBox,
     QDialog,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
     QSplitter,
-    QTableView,
     QTabWidget,
-    QTextEdit,
     QVBoxLayout,
     QWidget,
 )
@@ -34,25 +26,21 @@ from desktop_llm.core.language import (
     FoundCollocations,
     FoundLines,
     Readable,
-    Span,
     Unit,
 )
 from desktop_llm.ui.icons import icon
+from desktop_llm.ui.pages.analysis_marks import NamesPanel, SentencePanel, sentence_lengths
+from desktop_llm.ui.pages.analysis_panel import Panel
 from desktop_llm.ui.pages.tool_form import language_name
 from desktop_llm.ui.widgets.bar_chart import Bar, BarChart
-from desktop_llm.ui.widgets.dependency_arcs import DependencyArcs, Word
-from desktop_llm.ui.widgets.empty_state import EmptyState
+from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.sorted_table import SortedTable
 from desktop_llm.words import _, counted
 
 WIDTH, HEIGHT = 900, 640  # pixels
 CHARTED = 15  # words
-MOST_SENTENCES = 2000  # that can be chosen
 LENGTHS = ((1, 5), (6, 10), (11, 15), (16, 20), (21, 30), (31, 40), (41, 0))  # words a sentence
-# Colours that the theme tells kinds of entities apart by, besides their names.
-_ROLES = (
-    QPalette.ColorRole.Accent, QPalette.ColorRole.WindowText, QPalette.ColorRole.PlaceholderText,
-)  # fmt: skip
 
 
 class AnalysisDialog(QDialog):
@@ -72,7 +60,7 @@ class AnalysisDialog(QDialog):
         self._analysis: Analysis | None = None
         room = parent.window().size()
         self.resize(min(WIDTH, room.width() - 40), min(HEIGHT, room.height() - 40))
-        self.language = QComboBox(self)
+        self.language = Choice(icon("caret-down"), self)
         self.language.setAccessibleName(_("Language of the text"))
         for code in OFFERED:
             self.language.addItem(language_name(code), code)
@@ -95,8 +83,8 @@ class AnalysisDialog(QDialog):
         self.overview = _Overview(self)
         self.words = _Words(self)
         self.places = _Places(self)
-        self.names = _Names(self)
-        self.sentence = _Sentence(self)
+        self.names = NamesPanel(self)
+        self.sentence = SentencePanel(self)
         for page, title in (
             (self.overview, _("Overview")), (self.words, _("Words")),
             (self.places, _("Concordance")), (self.names, _("Names")),
@@ -145,9 +133,12 @@ class AnalysisDialog(QDialog):
             said.append(_("Only the first {length} characters.").format(length=length))
         self._said.setText(" ".join(said))
 
+    def say(self, words: str) -> None:
+        self._said.setText(words)
+
     def show_fault(self, words: str) -> None:
         self.show_working(False)
-        self._said.setText(words)
+        self.say(words)
 
     def show_analysis(self, analysis: Analysis) -> None:
         self._analysis = analysis
@@ -165,82 +156,7 @@ class AnalysisDialog(QDialog):
         self.word_wanted.emit(word)
 
 
-class Table(QTableView):
-    """Rows of texts and numbers, sorted by a click on a head."""
-
-    def __init__(self, name: str, heads: Sequence[str], parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(name)
-        self.heads = list(heads)
-        self._items = QStandardItemModel(0, len(heads), self)
-        self._items.setHorizontalHeaderLabels(self.heads)
-        sorted_rows = QSortFilterProxyModel(self)
-        sorted_rows.setSourceModel(self._items)
-        sorted_rows.setSortRole(Qt.ItemDataRole.UserRole)
-        self.setModel(sorted_rows)
-        self.setSortingEnabled(True)
-        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        head = self.horizontalHeader()
-        head.setStretchLastSection(True)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-
-    def show_rows(self, rows: Sequence[Sequence[Any]]) -> None:
-        self._items.removeRows(0, self._items.rowCount())
-        for row in rows:
-            cells = []
-            for value in row:
-                cell = QStandardItem(f"{value:,}" if isinstance(value, int) else str(value))
-                cell.setData(value, Qt.ItemDataRole.UserRole)
-                if not isinstance(value, str):
-                    cell.setTextAlignment(
-                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                    )
-                cells.append(cell)
-            self._items.appendRow(cells)
-        self.resizeColumnsToContents()
-
-    def rows(self) -> list[list[str]]:
-        """With their head, as they were shown first."""
-        found = [
-            [str(self._items.item(row, at).data(Qt.ItemDataRole.UserRole))
-             for at in range(self._items.columnCount())]
-            for row in range(self._items.rowCount())
-        ]  # fmt: skip
-        return [self.heads, *found]
-
-
-class _Panel(QWidget):
-    export_wanted = Signal(str, list)
-    pack_wanted = Signal()
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 12, 0, 0)
-        self.column.setSpacing(8)
-
-    def export_button(self, name: str, table: Table) -> QPushButton:
-        button = QPushButton(icon("export"), _("Export …"), self)
-        button.setAccessibleName(_("Export: {name}").format(name=table.accessibleName()))
-        button.clicked.connect(partial(self._export, name, table))
-        return button
-
-    def _export(self, name: str, table: Table) -> None:
-        self.export_wanted.emit(name, table.rows())
-
-    def needs_pack(self, sentence: str) -> EmptyState:
-        state = EmptyState(icon("package"), self)
-        state.set_words(_("A language pack is needed"), sentence)
-        state.set_buttons([(_("Install a language pack …"), self.pack_wanted.emit)])
-        return state
-
-
-class _Overview(_Panel):
+class _Overview(Panel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.facts = plain_label(parent=self)
@@ -276,7 +192,7 @@ class _Overview(_Panel):
             said.append(_("Reading ease {number} of 100").format(number=f"{found.ease:.0f}"))
         if found.grade is not None:
             said.append(_("school year {number}").format(number=f"{found.grade:.1f}"))
-        self.formula.setText(f"{', '.join(said)}  ·  {found.formula}")
+        self.formula.setText("  ·  ".join([*said, found.formula]))
 
     def show_lengths(self, analysis: Analysis, text: str) -> None:
         lengths = sentence_lengths(analysis, text)
@@ -288,14 +204,14 @@ class _Overview(_Panel):
         self.chart.set_bars(bars)
 
 
-class _Words(_Panel):
+class _Words(Panel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.stop_words = QCheckBox(_("Count stop words, too"), self)
         self.chart = BarChart(self)
         self.chart.setAccessibleName(_("The most frequent words"))
-        self.table = Table(_("Words"), [_("Word"), _("Count"), _("Share")], self)
-        self.pairs = Table(
+        self.table = SortedTable(_("Words"), [_("Word"), _("Count"), _("Share, %")], self)
+        self.pairs = SortedTable(
             _("Words that belong together"), [_("Words"), _("Count"), _("Likelihood ratio")], self
         )
         left, right = QWidget(self), QWidget(self)
@@ -321,14 +237,13 @@ class _Words(_Panel):
         split = QSplitter(self)
         split.addWidget(left)
         split.addWidget(right)
+        split.setHandleWidth(1)
         split.setSizes([420, 420])
         self.column.addWidget(split, 1)
 
     def show_words(self, found: CountedWords) -> None:
         total = max(1, found.words)
-        rows = [
-            (each.word, each.count, f"{100 * each.count / total:.2f} %") for each in found.found
-        ]
+        rows = [(each.word, each.count, 100 * each.count / total) for each in found.found]
         self.table.show_rows(rows)
         self.chart.set_bars(
             [Bar(each.word, each.count, f"{each.count:,}") for each in found.found[:CHARTED]]
@@ -342,13 +257,15 @@ class _Words(_Panel):
         ])  # fmt: skip
 
 
-class _Places(_Panel):
+class _Places(Panel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.line = QLineEdit(self)
         self.line.setPlaceholderText(_("A word or phrase, then Enter"))
         self.line.setAccessibleName(_("A word or phrase, then Enter"))
-        self.table = Table(_("Concordance"), [_("Before"), _("Word"), _("After")], self)
+        self.table = SortedTable(_("Concordance"), [_("Before"), _("Word"), _("After")], self)
+        head = self.table.horizontalHeader()
+        head.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)  # as wide as what is before
         self._said = plain_label(parent=self)
         self._said.setProperty("muted", True)
         foot = QHBoxLayout()
@@ -366,160 +283,4 @@ class _Places(_Panel):
         for row in range(model.rowCount()):
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             model.setData(model.index(row, 0), right, Qt.ItemDataRole.TextAlignmentRole)
-        width = self.table.viewport().width()
-        self.table.setColumnWidth(0, round(0.42 * width))
-        self.table.resizeColumnToContents(1)
         self._said.setText(counted("{number} place", "{number} places", found.total))
-
-
-class _Names(_Panel):
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.reading = QTextEdit(self)
-        self.reading.setReadOnly(True)
-        self.reading.setAccessibleName(_("The text with the names in it"))
-        self.table = Table(_("Names"), [_("Name"), _("Kind"), _("Count")], self)
-        self.chart = BarChart(self)
-        self.chart.setAccessibleName(_("Kinds of names"))
-        self._there = QSplitter(self)
-        self._there.addWidget(self.reading)
-        right = QWidget(self)
-        rows = QVBoxLayout(right)
-        rows.setContentsMargins(8, 0, 0, 0)
-        rows.addWidget(self.chart)
-        rows.addWidget(self.table, 1)
-        rows.addWidget(self.export_button("names", self.table), 0, Qt.AlignmentFlag.AlignRight)
-        self._there.addWidget(right)
-        self._there.setSizes([520, 320])
-        self._missing = self.needs_pack(
-            _("People, places and organisations are found by the language pack of a language.")
-        )
-        self.column.addWidget(self._there, 1)
-        self.column.addWidget(self._missing, 1)
-        self._there.hide()
-
-    def show_entities(self, analysis: Analysis, text: str) -> None:
-        there = "entities" in analysis.parts
-        self._there.setVisible(there)
-        self._missing.setVisible(not there)
-        if not there:
-            return
-        found: dict[tuple[str, str], int] = {}
-        kinds: dict[str, int] = {}
-        for each in analysis.entities:
-            name = text[each.start : each.end]
-            found[name, each.label] = found.get((name, each.label), 0) + 1
-            kinds[each.label] = kinds.get(each.label, 0) + 1
-        by_count = sorted(kinds.items(), key=lambda pair: -pair[1])
-        self.chart.set_bars([Bar(kind, count, f"{count:,}") for kind, count in by_count])
-        rows = sorted(((*key, count) for key, count in found.items()), key=lambda row: -row[2])
-        self.table.show_rows(rows)
-        places = {kind: at for at, (kind, _count) in enumerate(by_count)}
-        self._mark(text, analysis.entities, places)
-
-    def _mark(self, text: str, entities: Sequence[Span], places: dict[str, int]) -> None:
-        self.reading.clear()
-        cursor, at = QTextCursor(self.reading.document()), 0
-        plain = QTextCharFormat()
-        cursor.beginEditBlock()
-        for each in entities:
-            cursor.insertText(text[at : each.start], plain)
-            marked = QTextCharFormat()
-            role = _ROLES[places[each.label] % len(_ROLES)]
-            marked.setFontUnderline(True)
-            marked.setUnderlineColor(self.palette().color(role))
-            marked.setBackground(self.palette().color(QPalette.ColorRole.AlternateBase))
-            marked.setToolTip(each.label)
-            cursor.insertText(text[each.start : each.end], marked)
-            small = QTextCharFormat()
-            small.setForeground(self.palette().color(role))
-            small.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignSuperScript)
-            cursor.insertText(f" {each.label}", small)
-            at = each.end
-        cursor.insertText(text[at:], plain)
-        cursor.endEditBlock()
-        self.reading.moveCursor(QTextCursor.MoveOperation.Start)
-
-
-class _Sentence(_Panel):
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._analysis: Analysis | None = None
-        self._text = ""
-        self.choice = QComboBox(self)
-        self.choice.setAccessibleName(_("Sentence"))
-        self.choice.setMinimumContentsLength(20)
-        self.choice.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.choice.currentIndexChanged.connect(self._show)
-        self.arcs = DependencyArcs(self)
-        self.arcs.setAccessibleName(_("How the sentence is built"))
-        self._scroll = QScrollArea(self)
-        self._scroll.setWidget(self.arcs)
-        self.table = Table(
-            _("Words of the sentence"),
-            [_("Word"), _("Lemma"), _("Part of speech"), _("Relation"), _("Depends on")], self,
-        )  # fmt: skip
-        self._missing = self.needs_pack(
-            _("Parts of speech and what depends on what come from the language pack.")
-        )
-        self.column.addWidget(self.choice)
-        self.column.addWidget(self._scroll, 3)
-        self.column.addWidget(self.table, 2)
-        self._export_button = self.export_button("sentence", self.table)
-        self.column.addWidget(self._export_button, 0, Qt.AlignmentFlag.AlignRight)
-        self.column.addWidget(self._missing, 1)
-        self._show_there(False)
-
-    def show_sentences(self, analysis: Analysis, text: str) -> None:
-        self._analysis, self._text = analysis, text
-        self._show_there("head" in analysis.annotations or "part_of_speech" in analysis.annotations)
-        self.choice.clear()
-        for at, span in enumerate(analysis.sentences[:MOST_SENTENCES], 1):
-            words = " ".join(text[span.start : span.end].split())
-            self.choice.addItem(f"{at}. {words[:120]}")
-
-    def _show_there(self, there: bool) -> None:
-        for part in (self.choice, self._scroll, self.table, self._export_button):
-            part.setVisible(there)
-        self._missing.setVisible(not there)
-
-    def _show(self, at: int) -> None:
-        if self._analysis is None or not 0 <= at < len(self._analysis.sentences):
-            return
-        words = sentence_words(self._analysis, self._text, at)
-        self.arcs.set_words(words)
-        self.table.show_rows([
-            (word.text, word.lemma, word.part_of_speech, word.relation,
-             words[word.head].text if 0 <= word.head < len(words) else "")
-            for word in words
-        ])  # fmt: skip
-
-
-def sentence_lengths(analysis: Analysis, text: str) -> list[int]:
-    """Words of each sentence."""
-    tokens, at, lengths = analysis.tokens, 0, []
-    for span in analysis.sentences:
-        count = 0
-        while at < len(tokens) and tokens[at].start < span.end:
-            token = tokens[at]
-            count += any(map(str.isalnum, text[token.start : token.end]))
-            at += 1
-        lengths.append(count)
-    return [length for length in lengths if length]
-
-
-def sentence_words(analysis: Analysis, text: str, at: int) -> list[Word]:
-    """Of one sentence; heads count within it."""
-    span = analysis.sentences[at]
-    places = [
-        place for place, token in enumerate(analysis.tokens)
-        if span.start <= token.start < span.end and text[token.start : token.end].strip()
-    ]  # fmt: skip
-    within = {place: number for number, place in enumerate(places)}
-    return [
-        Word(text[token.start : token.end], token.part_of_speech, token.lemma,
-             within.get(token.head, -1), token.label)
-        for token in (analysis.tokens[place] for place in places)
-    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The language packs of this computer: what they are, installed and removed."""
+"""The language packs of this computer: what they are, and gone where wanted."""
 
 from collections.abc import Sequence
 
@@ -36,6 +36,9 @@ class PacksDialog(QDialog):
         self.install_button = QPushButton(_("Install a language pack …"), self)
         self.install_button.setProperty("primary", True)
         self.install_button.clicked.connect(self.install_wanted)
+        self._said = plain_label(parent=self)
+        self._said.setProperty("muted", True)
+        self._said.setWordWrap(True)
         foot = QHBoxLayout()
         foot.addStretch()
         foot.addWidget(self.install_button)
@@ -45,15 +48,20 @@ class PacksDialog(QDialog):
         column.addLayout(self._rows)
         column.addWidget(self._empty, 1)
         column.addStretch()
+        column.addWidget(self._said)
         column.addLayout(foot)
 
     def show_packs(self, packs: Sequence[LanguagePack]) -> None:
         for row in self._shown:
+            row.hide()
             row.deleteLater()
         self._shown = [self._row(pack) for pack in packs]
         for row in self._shown:
             self._rows.addWidget(row)
         self._empty.setVisible(not packs)
+
+    def say(self, words: str) -> None:
+        self._said.setText(words)
 
     def _row(self, pack: LanguagePack) -> QWidget:
         row = QWidget(self)
