@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from desktop_llm.services.jobs import JobService
     from desktop_llm.services.language import LanguageTools
     from desktop_llm.services.language_packs import LanguagePacks
+    from desktop_llm.services.tables import RowWorker, Tables
     from desktop_llm.services.text_tools import TextTools
     from desktop_llm.services.tools import ToolService
     from desktop_llm.storage.tool_history import ToolHistory

@@ -209,8 +209,11 @@ class AnalysisCare(QObject):
         packs = self._packs = PacksDialog(self.dialog)
 
         def show() -> None:
+            self._bridge.run(lambda: self._tools.packs.installed(), shown, self._fail)
+
+        def shown(found: tuple[LanguagePack, ...]) -> None:
             if isValid(packs):
-                self._bridge.run(self._tools.packs.installed, packs.show_packs, self._fail)
+                packs.show_packs(found)
 
         def changed() -> None:
             show()

@@ -199,19 +199,6 @@ class ToolsPageCare(QObject):
 
     # --- the history -----------------------------------------------------------------------------
 
-    def analyse(self) -> None:
-        """What the text is made of, in a dialog of its own."""
-        from desktop_llm.ui.analysis_care import AnalysisCare
-
-        services, text = self._services(), self._page.text()
-        if services is None:
-            return
-        if not text.strip():
-            self._workspace.toasts.show(_("Write or open a text first."))
-            return
-        toasts = self._workspace.toasts
-        AnalysisCare(text, services.tools, self._bridge, toasts.show, self._page).open()
-
     def _show_history(self) -> None:
         from desktop_llm.ui.pages.tool_history import ToolHistoryDialog
 

@@ -146,8 +146,8 @@ class AnalysisDialog(QDialog):
         self.names.show_entities(analysis, self.text)
         self.sentence.show_sentences(analysis, self.text)
 
-    def show_places(self, found: FoundLines) -> None:
-        self.places.show_lines(self.text, found)
+    def show_places(self, word: str, found: FoundLines) -> None:
+        self.places.show_lines(word, found)
 
     def _look_up(self, row: int) -> None:
         word = self.words.table.model().index(row, 0).data()
@@ -199,7 +199,7 @@ class _Overview(Panel):
         bars = []
         for low, high in LENGTHS:
             count = sum(low <= each and (not high or each <= high) for each in lengths)
-            label = f"{low} – {high}" if high else f"{low} +"
+            label = f"{low} – {high}" if high else _("{number} and more").format(number=low)
             bars.append(Bar(label, count, f"{count:,}"))
         self.chart.set_bars(bars)
 
@@ -275,9 +275,12 @@ class _Places(Panel):
         self.column.addWidget(self.table, 1)
         self.column.addLayout(foot)
 
-    def show_lines(self, text: str, found: FoundLines) -> None:
+    def show_lines(self, word: str, found: FoundLines) -> None:
+        del word
+        text = self.window()
+        assert isinstance(text, AnalysisDialog)
         self.table.show_rows(
-            [(each.left, text[each.start : each.end], each.right) for each in found.found]
+            [(each.left, text.text[each.start : each.end], each.right) for each in found.found]
         )
         model = self.table.model()
         for row in range(model.rowCount()):

@@ -96,9 +96,8 @@ class ToolsPage(QFrame):
         head.setSpacing(8)
         head.addWidget(title)
         head.addStretch()
-        for button in (
-            self.open_button, self.analyse_button, self.history_button, self.manage_button,
-        ):  # fmt: skip
+        for button in (self.open_button, self.table_button, self.analyse_button,
+                       self.history_button, self.manage_button):  # fmt: skip
             head.addWidget(button)
         left, right = QWidget(self), QWidget(self)
         column = QVBoxLayout(left)
