@@ -191,7 +191,7 @@ class AnalysisCare(QObject):
             words = _("The language pack “{name}” is installed.").format(name=pack.name)
             if not pack.known_hash:
                 note = _("No hash of it was known. This one is noted: {sha256}.")
-                words = f"{words} {note.format(sha256=pack.sha256[:16] + ' …')}"
+                words = f"{words}\n{note.format(sha256=pack.sha256[:16] + ' …')}"
             if isValid(dialog):
                 dialog.show_working(False)
                 then()

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop_llm.core.language_packs import LanguagePack
 from desktop_llm.ui.icons import icon
@@ -45,9 +52,17 @@ class PacksDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(12)
-        column.addLayout(self._rows)
+        inner = QWidget(self)
+        inside = QVBoxLayout(inner)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addLayout(self._rows)
+        inside.addStretch()
+        self._list = QScrollArea(self)
+        self._list.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._list.setWidgetResizable(True)
+        self._list.setWidget(inner)
+        column.addWidget(self._list, 1)
         column.addWidget(self._empty, 1)
-        column.addStretch()
         column.addWidget(self._said)
         column.addLayout(foot)
 
@@ -58,6 +73,7 @@ class PacksDialog(QDialog):
         self._shown = [self._row(pack) for pack in packs]
         for row in self._shown:
             self._rows.addWidget(row)
+        self._list.setVisible(bool(packs))
         self._empty.setVisible(not packs)
 
     def say(self, words: str) -> None:
