@@ -154,7 +154,8 @@ class RowWorker:
     ) -> list[CellResult]:
         labeller = self._labeller(tool, values, language)
         try:
-            found = labeller.judge(texts)
+            unique = list(dict.fromkeys(texts))  # the same words get the same label
+            known = dict(zip(unique, labeller.judge(unique), strict=True))
         except EnvironmentFault as fault:
             self._raise_of_work(fault)
             if len(texts) == 1:
@@ -162,7 +163,7 @@ class RowWorker:
             return [self._judged(tool, values, language, [text])[0] for text in texts]
         return [
             CellResult(labeller.labels[each.label].value, each.probability, each.unsure.value)
-            for each in found
+            for each in (known[text] for text in texts)
         ]
 
     def _judged_long(self, tool: Tool, values: Mapping[str, str], text: str) -> CellResult:
