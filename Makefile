@@ -3,7 +3,7 @@ PYTHON ?= python3
 ASKED := $(if $(filter file,$(origin PYTHON)),,--this-python)
 BIN := .venv/bin
 
-.PHONY: setup run test lint types layers translations unit unit-without-qt ui integration wheel \
+.PHONY: setup run test lint types layers translations unit ui integration wheel \
 	desktop screenshots bench demo-hub clean
 
 setup:
@@ -12,7 +12,7 @@ setup:
 run: setup
 	@$(BIN)/desktop-llm
 
-test: lint types layers translations unit unit-without-qt ui integration wheel
+test: lint types layers translations unit ui integration wheel
 
 lint: setup
 	$(BIN)/ruff check
@@ -27,10 +27,8 @@ layers: setup
 translations: setup
 	$(BIN)/python packaging/translations.py check
 
+# They need no Qt, and are not to.
 unit: setup
-	$(BIN)/pytest tests/unit
-
-unit-without-qt: setup
 	DESKTOP_LLM_BLOCK_QT=1 $(BIN)/pytest -p no:pytest-qt tests/unit
 
 ui: setup

@@ -48,7 +48,7 @@ def main() -> int:
         "search": search, "returning": returning, "confidence": confidence, "kills": kills,
         "headers": headers, "transfer": transfer, "fit": fit,
         "optimise": optimise, "difference": difference_view, "summary": long_summary,
-        "sentiment": sentiment,
+        "sentiment": sentiment, "tables": killed_table,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -384,6 +384,19 @@ def long_summary(_options: argparse.Namespace) -> list[Row]:
             early, ratio, "<= 1.1", ratio <= 1.1),
         Row("the same killed and begun again: made twice", twice, bound="0",
             met=answer["made_twice"] == 0),
+    ]  # fmt: skip
+
+
+def killed_table(options: argparse.Namespace) -> list[Row]:
+    """Once: it takes minutes."""
+    answer = child("tables.py", "--seed", options.seed)
+    flaws = answer["lost"] + answer["twice"] + answer["changed"]
+    rate = Series("rows/s", [answer["rate"]])
+    name = f"a table of {answer['rows']:,} rows, its runner killed {answer['kills']} times"
+    return [
+        Row(f"{name}: rows a second", rate),
+        Row("rows of it lost, written twice or changed", Series("rows", [flaws]), bound="0",
+            met=flaws == 0),
     ]  # fmt: skip
 
 

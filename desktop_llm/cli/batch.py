@@ -30,7 +30,7 @@ from desktop_llm.words.faults import word_fault
 def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="CSV, TSV, XLSX, JSONL, or a folder")
     parser.add_argument("--tool", action="append", default=[], metavar="NAME[:VARIABLE=VALUE;…]",
-                        help="for each row; may be given several times; sentiment by default")  # fmt: skip
+                        help="for each row; several are possible; else sentiment")  # fmt: skip
     parser.add_argument("--column", default="", help="with the texts, by name or number")
     parser.add_argument("--output", type=Path, help="a new file; beside the table by default")
     parser.add_argument("--model", default="", help="name or path")
@@ -104,7 +104,9 @@ def _preview(
     found = tables.preview(options.source, steps, worker, options.column)
     rows: list[dict[str, Any]] = []
     for at in range(len(found.results[0])):
-        row: dict[str, Any] = dict(zip(found.table.columns, found.table.rows[at].cells, strict=True))
+        row: dict[str, Any] = dict(
+            zip(found.table.columns, found.table.rows[at].cells, strict=True)
+        )
         for step, results in zip(steps, found.results, strict=True):
             result = results[at]
             row[step.tool] = result.value

@@ -25,7 +25,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(run=run_list)
     install = actions.add_parser("install", help="from the wheel of a spaCy pipeline")
     install.set_defaults(run=run_install)
-    install.add_argument("file", type=Path)
+    install.add_argument("file", help="or its address")
     install.add_argument("--sha256", default="", help="that the file must have")
     remove = actions.add_parser("remove")
     remove.set_defaults(run=run_remove)
@@ -66,7 +66,7 @@ def run_list(options: argparse.Namespace) -> int:
 
 def run_install(options: argparse.Namespace) -> int:
     with _opened(options) as (packs, _tools):
-        pack = packs.install(options.file, options.sha256, options.file.name).result()
+        pack = _installed(packs, options)
     if options.json:
         print(json.dumps(asdict(pack), ensure_ascii=False))
     else:
@@ -75,6 +75,37 @@ def run_install(options: argparse.Namespace) -> int:
         words = _("No hash of it was known. This one is noted: {sha256}.")
         print(f"desktop-llm: {words.format(sha256=pack.sha256)}", file=sys.stderr)
     return 0
+
+
+def _installed(packs: LanguagePacks, options: argparse.Namespace) -> LanguagePack:
+    from desktop_llm.services.pack_downloads import fetched, first_hash, is_address, note_hash
+
+    if not is_address(options.file):
+        wheel = Path(options.file)
+        return packs.install(wheel, options.sha256, wheel.name).result()
+    from desktop_llm.services.network import Network
+
+    folders, address = resolve_folders(options.data_dir), options.file
+    network = Network(folders)
+    connections = network.connect()
+    wanted = options.sha256 or first_hash(folders.language_packs, address)
+    if not wanted:
+        words = _("No hash of what is at this address is known. The one it has now is noted.")
+        print(f"desktop-llm: {words}", file=sys.stderr)
+    try:
+        with fetched(connections, address, folders.cache, _show_progress) as wheel:
+            pack = packs.install(wheel, wanted, address).result()
+    finally:
+        connections.close()
+        network.close()
+    note_hash(folders.language_packs, address, pack.sha256)
+    return pack
+
+
+def _show_progress(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        words = size_words(done) + (f" / {size_words(of)}" if of else "")
+        print(f"\r\x1b[K{words}", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def run_remove(options: argparse.Namespace) -> int:

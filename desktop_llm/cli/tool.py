@@ -7,16 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from desktop_llm.core.engine import TextDelta
+from desktop_llm.core.aspects import JudgedAspect
+from desktop_llm.core.engine import PromptProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.languages import find_language
 from desktop_llm.core.text import clean_text
-from desktop_llm.core.text_tools import Anew, PartDone, ToolOutcome, ToolRequest
+from desktop_llm.core.text_tools import Anew, Judged, PartDone, ToolOutcome, ToolRequest
 from desktop_llm.core.tools import Tool, VariableKind
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.bundle import ToolsOnDemand
 from desktop_llm.services.models import ModelService
-from desktop_llm.storage.disk import write_atomically
+from desktop_llm.storage.disk import write_chosen
 from desktop_llm.storage.library import Library
 from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import resolve_folders
@@ -147,6 +148,10 @@ def _work(
         for event in task.wait_events():
             if isinstance(event, PartDone) and event.of and sys.stderr.isatty():
                 print(f"\r{event.done}/{event.of}", end="", file=sys.stderr, flush=True)
+            elif isinstance(event, PromptProgress) and sys.stderr.isatty():
+                percent = 100 * event.done // max(1, event.total)
+                end = "\r    \r" if event.done >= event.total else ""
+                print(f"\r{percent} %{end}", end="", file=sys.stderr, flush=True)
             elif isinstance(event, Anew):
                 live = False  # what stands on a terminal cannot be taken back
             elif isinstance(event, TextDelta) and live:
@@ -167,6 +172,8 @@ def _work(
     elif outcome.judged is not None:
         judgement = outcome.judged.judgement
         print(f"{outcome.text}\t{judgement.probability:.3f}\t{judgement.unsure.value}".rstrip())
+        for line in aspect_lines(outcome.judged, request.text):
+            print(line)
     else:
         print(outcome.text)
     for problem in outcome.problems:
@@ -187,16 +194,46 @@ def write_beside(source: Path, name: str, text: str) -> Path:
     while target.exists():
         number += 1
         target = source.with_name(f"{source.stem}.{name}-{number}.txt")
-    try:
-        write_atomically(target, text + "\n")
-    except EnvironmentFault as fault:
-        if fault.code is FaultCode.DISK_FULL:
-            raise
-        reason = str(fault.data.get("reason", ""))
-        raise EnvironmentFault(
-            FaultCode.FILE_UNWRITABLE, path=str(target), reason=reason
-        ) from fault
+    write_chosen(target, text + "\n")
     return target
+
+
+def aspect_lines(judged: Judged, text: str) -> list[str]:
+    """A line each: the aspect, its label and how likely that is, what the text says of it."""
+    lines, missing = [], _("not mentioned")
+    for each in judged.aspects:
+        if each.judgement is None:
+            lines.append(f"{each.name}\t{missing}")
+            continue
+        label = judged.labels[each.judgement.label].value
+        quoted = " … ".join(" ".join(c.span.of(text).split()) for c in each.evidence)
+        lines.append(
+            f"{each.name}\t{label}\t{each.judgement.probability:.3f}"
+            f"\t{each.judgement.unsure.value}\t{quoted}"
+        )
+    return lines
+
+
+def aspect_values(aspect: JudgedAspect, judged: Judged, text: str) -> dict[str, Any]:
+    judgement = aspect.judgement
+    return {
+        "name": aspect.name,
+        "typed": aspect.typed,
+        "mentioned": judgement is not None,
+        "label": judged.labels[judgement.label].value if judgement else None,
+        "probability": round(judgement.probability, 4) if judgement else None,
+        "unsure": judgement.unsure.value if judgement else "",
+        "evidence": [
+            {
+                "span": [each.span.start, each.span.end],
+                "quote": each.span.of(text),
+                "label": judged.labels[each.label].value,
+                "probability": round(each.probability, 4),
+                "unsure": each.unsure.value,
+            }
+            for each in aspect.evidence
+        ],
+    }
 
 
 def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]:
@@ -256,6 +293,10 @@ def outcome_values(request: ToolRequest, outcome: ToolOutcome) -> dict[str, Any]
             }
             for each in judged.sentences
         ]
+        if judged.aspects:
+            values["aspects"] = [
+                aspect_values(each, judged, request.text) for each in judged.aspects
+            ]
     if outcome.dropped:
         values["dropped"] = outcome.dropped
     with suppress(ValueError):

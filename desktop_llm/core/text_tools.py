@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from desktop_llm.core.aspects import JudgedAspect
 from desktop_llm.core.engine import LoadProgress, PromptProgress, TextDelta
 from desktop_llm.core.evidence import Support
 from desktop_llm.core.labels import Judgement, Unsure
@@ -65,6 +66,7 @@ class Judged:
     labels: tuple[Label, ...]
     judgement: Judgement
     sentences: tuple[JudgedSentence, ...] = ()
+    aspects: tuple[JudgedAspect, ...] = ()
     language: str = ""  # of the text, where it was asked for
     lexicon: float | None = None  # VADER's compound score, -1 … 1, for English
 

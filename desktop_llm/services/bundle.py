@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.models import StateCache
 from desktop_llm.core.settings import Settings
 from desktop_llm.engine.client import EngineClient
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from desktop_llm.engine.language_client import LanguageClient
     from desktop_llm.services.jobs import JobService
     from desktop_llm.services.language import LanguageTools
+    from desktop_llm.services.language_packs import LanguagePacks
     from desktop_llm.services.tables import RowWorker, Tables
     from desktop_llm.services.text_tools import TextTools
     from desktop_llm.services.tools import ToolService
@@ -113,7 +114,7 @@ class ToolsOnDemand:
         self._shelf: ToolService | None = None
         self._work: TextTools | None = None
         self._history: ToolHistory | None = None
-        self._language: tuple[LanguageClient, LanguageTools] | None = None
+        self._language: tuple[LanguageClient, LanguagePacks, LanguageTools] | None = None
         self._closed = False
 
     @property
@@ -152,16 +153,30 @@ class ToolsOnDemand:
         """None once they are closed. Its process starts with the first call, and ends when it is
         idle.
         """
+        made = self._with_language()
+        return None if made is None else made[2]
+
+    @property
+    def packs(self) -> "LanguagePacks":
+        """Raises EnvironmentFault once they are closed."""
+        made = self._with_language()
+        if made is None:
+            raise EnvironmentFault(FaultCode.LANGUAGE_STOPPED, reason="shutdown")
+        return made[1]
+
+    def _with_language(self) -> "tuple[LanguageClient, LanguagePacks, LanguageTools] | None":
         from desktop_llm.engine.language_client import LanguageClient
         from desktop_llm.services.language import LanguageTools
+        from desktop_llm.services.language_packs import LanguagePacks
 
         with self._lock:
             if self._closed:
                 return None
             if self._language is None:
                 client = LanguageClient(self._folders.logs / LANGUAGE_LOG, rotate=rotate)
-                self._language = (client, LanguageTools(client))
-            return self._language[1]
+                packs = LanguagePacks(self._folders.language_packs, client)
+                self._language = (client, packs, LanguageTools(client, packs.pack_of))
+            return self._language
 
     def history(self) -> "ToolHistory | None":
         """None once they are closed. Blocks on the disk. Raises EnvironmentFault."""
@@ -180,8 +195,10 @@ class ToolsOnDemand:
         with self._lock:
             work, language = self._work, self._language
         if language is not None:
-            language[1].close()
-            language[0].close()
+            client, packs, language_tools = language
+            language_tools.close()
+            packs.close()
+            client.close()
         if work is not None:
             work.close()
         with self._lock:

@@ -131,6 +131,7 @@ class Diagnostics:
             ("Data folder", self._data),
             ("Settings that differ from the default", self._changed_settings),
             ("Models", self._models),
+            ("Language packs", self._language_packs),
             ("Database", self._database),
             ("Engine", lambda: self._worker(round_trip)),
         ]
@@ -206,6 +207,15 @@ class Diagnostics:
                 ]
             lines.append(f"{model.name}: {', '.join(facts)}")
         return lines
+
+    def _language_packs(self) -> list[str]:
+        from desktop_llm.storage.language_packs import LanguagePackFiles
+
+        return [
+            f"{pack.name} {pack.version}: {pack.language}, {_size(pack.size_bytes)}, "
+            f"spaCy {pack.spacy_version}, hash {'known' if pack.known_hash else 'unknown'}"
+            for pack in LanguagePackFiles(self._folders.language_packs).installed()
+        ]
 
     def _database(self) -> list[str]:
         facts = inspect_database(self._folders.database)

@@ -6,6 +6,12 @@ the model answers where there is nothing to judge is taken off (contextual calib
 
 from collections.abc import Callable, Mapping, Sequence
 
+from desktop_llm.core.aspects import (
+    Clause,
+    JudgedAspect,
+    clauses,
+    evidence_of,
+)
 from desktop_llm.core.engine import LabelsScored, ScoringFinished
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.label_requests import LabelPrompt, LabelRequest, LabelScores
@@ -35,6 +41,7 @@ from desktop_llm.services.engine_work import EngineWork
 
 PART_TOKENS = 400  # of a part that is judged at once
 MOST_SENTENCES = 2000  # that are judged by themselves
+MOST_CLAUSES = 100  # that are judged of one aspect
 SPLIT = 0.4  # of the surely judged sentences that speak for another label
 AT_ONCE = 64  # texts of one request: a chat waits for its end
 _PLACE = "{{" + TEXT + "}}"
@@ -103,6 +110,36 @@ class Labeller:
         lengths = [part.span.end - part.span.start for part in found]
         whole = together(judgements[: len(found)], lengths, own, self.rule)
         return Judged(self.labels, whole, judged), len(found), len(spans) > MOST_SENTENCES
+
+    def judge_aspects(
+        self,
+        text: str,
+        typed: Sequence[str],
+        found: Sequence[str],
+        on_done: Callable[[int, int], object] = lambda _done, _of: None,
+    ) -> tuple[tuple[JudgedAspect, ...], bool]:
+        """Each by the clauses that name it, and whether some had more of them than were judged."""
+        spans = clauses(text)
+        named = [(name, evidence_of(name, text, spans)) for name in (*typed, *found)]
+        shortened = any(len(places) > MOST_CLAUSES for _name, places in named)
+        wanted = sorted({at for _name, places in named for at in places[:MOST_CLAUSES]})
+        pieces = [spans[at].of(text) for at in wanted]
+        judgements = self.judge(pieces, lambda done: on_done(done, len(pieces))) if pieces else []
+        by_clause = dict(zip(wanted, judgements, strict=True))
+        made: list[JudgedAspect] = []
+        for number, (name, places) in enumerate(named):
+            places = places[:MOST_CLAUSES]
+            if not places and number >= len(typed):
+                continue  # its words stand in two clauses
+            own = [by_clause[at] for at in places]
+            lengths = [spans[at].end - spans[at].start for at in places]
+            evidence = tuple(
+                Clause(spans[at], each.label, each.probability, each.unsure)
+                for at, each in zip(places, own, strict=True)
+            )
+            whole = together(own, lengths, own, self.rule) if own else None
+            made.append(JudgedAspect(name, whole, evidence, typed=number < len(typed)))
+        return tuple(made), shortened
 
     def calibration(self) -> Calibration:
         """Found out with the first texts."""

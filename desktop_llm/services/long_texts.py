@@ -124,6 +124,8 @@ class LongText:
 
     def _chosen(self, text: str, room: int, size: int) -> str:
         self.shortened = True
+        if self._long is Long.PASSAGES:  # reading them is most of the time that this takes
+            room = min(room, PART_TOKENS)
         share = 0.9 * room / size
         if self._long is Long.PASSAGES:
             question = " ".join(self._values.values())

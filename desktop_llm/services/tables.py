@@ -57,8 +57,10 @@ WRITTEN_BATCH = 1  # rows of a tool that writes: each may take seconds
 LONG = 1200  # characters; a longer row is judged by its parts
 PREVIEWED = 10
 DOCUMENTS = (".txt", ".md", ".pdf", ".docx", ".srt", ".html", ".htm")
-# What is wrong with a row, not with the work.
+# What is wrong with a row, not with the work. A row that ends the worker is left out as well; one
+# that dies whatever it is given ends the work by its limit of starts.
 OF_A_ROW = frozenset({
+    FaultCode.WORKER_CRASHED,
     FaultCode.INPUT_EMPTY, FaultCode.TEXT_TOO_LONG, FaultCode.PROMPT_TOO_LONG,
     FaultCode.FILE_UNREADABLE, FaultCode.FILE_TOO_LARGE, FaultCode.DOCUMENT_DAMAGED,
     FaultCode.DOCUMENT_IS_IMAGE, FaultCode.DOCUMENT_LOCKED, FaultCode.DOCUMENT_NOT_TEXT,
@@ -154,8 +156,7 @@ class RowWorker:
         try:
             found = labeller.judge(texts)
         except EnvironmentFault as fault:
-            if fault.code not in OF_A_ROW:
-                raise
+            self._raise_of_work(fault)
             if len(texts) == 1:
                 return [self._flawed(fault)]
             return [self._judged(tool, values, language, [text])[0] for text in texts]
@@ -169,8 +170,7 @@ class RowWorker:
         try:
             judged, _parts, _shortened = labeller.judge_text(text)
         except EnvironmentFault as fault:
-            if fault.code not in OF_A_ROW:
-                raise
+            self._raise_of_work(fault)
             return self._flawed(fault)
         whole = judged.judgement
         return CellResult(judged.labels[whole.label].value, whole.probability, whole.unsure.value)
@@ -183,8 +183,7 @@ class RowWorker:
         try:
             outcome = self._work.watch(self._tools.run(request)).result()
         except EnvironmentFault as fault:
-            if fault.code not in OF_A_ROW:
-                raise
+            self._raise_of_work(fault)
             return self._flawed(fault)
         self._work.check()
         if not outcome.complete:
@@ -200,6 +199,12 @@ class RowWorker:
         if key not in self._labellers:
             self._labellers[key] = Labeller(self._work, tool, values, language)
         return self._labellers[key]
+
+    def _raise_of_work(self, fault: EnvironmentFault) -> None:
+        """Raises it where the row is not what is wrong."""
+        self._work.check()  # the engine may have been ended because this is to stop
+        if fault.code not in OF_A_ROW:
+            raise fault
 
     def _flawed(self, fault: EnvironmentFault) -> CellResult:
         return CellResult("", error=self._say(fault))

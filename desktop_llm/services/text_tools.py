@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from desktop_llm.core.aspects import JudgedAspect, found_aspects, typed_aspects
 from desktop_llm.core.engine import TextDelta
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode, ProgramFault
 from desktop_llm.core.evidence import Evidence
-from desktop_llm.core.generation import GenerationRequest
+from desktop_llm.core.generation import GenerationRequest, Sampling
+from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.segments import sentences
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.text import clean_text
@@ -25,6 +27,7 @@ from desktop_llm.core.text_tools import (
     ToolTask,
 )
 from desktop_llm.core.tool_results import (
+    items_of,
     joined_lists,
     joined_tables,
     json_text,
@@ -33,6 +36,7 @@ from desktop_llm.core.tool_results import (
 from desktop_llm.core.tools import (
     Output,
     Tool,
+    delimited,
     instruction_language,
 )
 from desktop_llm.engine.client import CancelledError, EngineClient
@@ -50,6 +54,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_TEXT = 10_000_000  # characters
 SENTIMENT = "sentiment"  # the tool that a lexicon stands beside
+ASPECTS, FIND_ASPECTS, FIND = "aspects", "find", "yes"  # its variables, and the choice
+ASPECTS_READ = 2000  # characters at most that the model is asked for aspects of
+ASPECT_TOKENS = 64  # of its answer
 TITLE = 60  # characters of a text that name it
 
 
@@ -171,7 +178,7 @@ class _ToolJob:
             request.fresh, may_repeat=tool.output is Output.JSON,
         )  # fmt: skip
         if tool.output is Output.LABELS:
-            outcome = self._label(text)
+            outcome = self._label(text, asker)
         elif tool.output is Output.TRANSLATION:
             outcome = self._translate(text, asker)
         else:
@@ -184,7 +191,7 @@ class _ToolJob:
 
     # --- kinds of results ------------------------------------------------------------------------
 
-    def _label(self, text: str) -> ToolOutcome:
+    def _label(self, text: str, asker: ToolAsker) -> ToolOutcome:
         tool, values = self._request.tool, self._request.values
         labeller = Labeller(self._work, tool, values, self._language)
 
@@ -195,8 +202,44 @@ class _ToolJob:
         if tool.id == SENTIMENT:
             language, lexicon = lexicon_of(text, self._language_tools(), self._work)
             judged = replace(judged, language=language, lexicon=lexicon)
+        aspects, dropped, cut = self._aspects(text, labeller, asker, tell)
+        judged = replace(judged, aspects=aspects)
         word = judged.labels[judged.judgement.label].value
-        return ToolOutcome(text=word, parts=parts, judged=judged, shortened=shortened)
+        return ToolOutcome(
+            text=word, parts=parts, judged=judged, shortened=shortened or cut, dropped=dropped
+        )
+
+    def _aspects(
+        self,
+        text: str,
+        labeller: Labeller,
+        asker: ToolAsker,
+        tell: Callable[[int, int], object],
+    ) -> tuple[tuple[JudgedAspect, ...], int, bool]:
+        """What was typed and, where a person wants that, what is found; how many that the model
+        named do not stand in the text; whether not all clauses were judged.
+        """
+        values = self._request.tool.values(self._request.values)
+        typed = typed_aspects(items_of(values.get(ASPECTS, "")))
+        found: list[str] = []
+        dropped = 0
+        if values.get(FIND_ASPECTS) == FIND:
+            beginning = text[:ASPECTS_READ]
+            asked = _ASPECTS_ASKED[self._language].format(text=delimited(beginning))
+            request = GenerationRequest(
+                messages=(Message(Role.USER, asked),),
+                sampling=Sampling(temperature=0),
+                max_tokens=ASPECT_TOKENS,
+            )
+            # A list that reaches its limit is no loss: at most a few of it are taken.
+            cut_off = asker.cut_off
+            said = asker.ask_part(request, beginning, shown=False).text
+            asker.cut_off = cut_off
+            found, dropped = found_aspects(items_of(said), text, typed)
+        if not typed and not found:
+            return (), dropped, False
+        aspects, cut = labeller.judge_aspects(text, typed, found, tell)
+        return aspects, dropped, cut
 
     def _translate(self, text: str, asker: ToolAsker) -> ToolOutcome:
         def tell(said: str, done: int, of: int) -> None:
@@ -262,6 +305,13 @@ class _ToolJob:
         except EnvironmentFault as fault:
             logger.info("a result is not in the history: %s", fault.code.value)
             return 0
+
+
+_ASPECTS_ASKED = {
+    "en": "Which things does this review talk about? Answer with a list of single words from it,"
+    " separated by commas.\n\n{text}",
+    "zh_CN": "这段评价谈到了哪些方面？只用原文中的词回答，用逗号分隔。\n\n{text}",
+}
 
 
 def outcome_of(tool: Tool, text: str, made: str) -> ToolOutcome:

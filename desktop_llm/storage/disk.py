@@ -32,6 +32,17 @@ def write_atomically(path: Path, text: str) -> None:
         raise disk_fault(path.parent, error) from error
 
 
+def write_chosen(path: Path, text: str) -> None:
+    """As `write_atomically`, where a person chose the folder: it is none of this program's."""
+    try:
+        write_atomically(path, text)
+    except EnvironmentFault as fault:
+        if fault.code is FaultCode.DISK_FULL:
+            raise
+        reason = str(fault.data.get("reason", ""))
+        raise EnvironmentFault(FaultCode.FILE_UNWRITABLE, path=str(path), reason=reason) from fault
+
+
 def sweep(path: Path, before: float) -> int:
     """Erase what a crash left half written of that file before that time."""
     old = 0

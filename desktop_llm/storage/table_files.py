@@ -41,10 +41,9 @@ def write_results(
     EnvironmentFault.
     """
     added = result_columns(about.columns, steps)
-    flawed = about.form is TableFormat.JSONL
     with _replacing(target) as path:
-        if flawed:
-            _write_json(path, about, steps, added, results)
+        if about.form is TableFormat.JSONL:
+            _write_json(path, steps, added, results)
         else:
             columns = [*about.columns, *(name for names in added for name in names)]
             rows = (_cells(row, steps, found) for _number, row, found in results)
@@ -67,7 +66,6 @@ def _cells(
 
 def _write_json(
     path: Path,
-    about: TableAbout,
     steps: Sequence[tuple[str, bool]],
     added: Sequence[Sequence[str]],
     results: Results,
@@ -93,7 +91,7 @@ def _write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
     sheet = book.create_sheet("results")
 
     def safe(cell: str) -> str:
-        return ILLEGAL_CHARACTERS_RE.sub("", neutralised(cell))[:XLSX_CELL]
+        return str(ILLEGAL_CHARACTERS_RE.sub("", neutralised(cell)))[:XLSX_CELL]
 
     sheet.append([safe(name) for name in columns])
     for row in rows:

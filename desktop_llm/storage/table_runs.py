@@ -181,7 +181,7 @@ class TableRun:
 
         def query(to: apsw.Connection) -> Any:
             return to.execute(
-                f"SELECT number, cells, flaw, raw, vals FROM rows{joined} ORDER BY {order}"  # noqa: S608
+                f"SELECT number, cells, flaw, raw, vals FROM rows{joined} ORDER BY {order}"
                 " LIMIT ? OFFSET ?",
                 (most, offset),
             ).fetchall()
@@ -232,9 +232,7 @@ class TableRun:
                 (step,),
             ).fetchall()
         )
-        return [
-            (number, _row(rest), value, corrected) for number, *rest, value, corrected in found
-        ]
+        return [(number, _row(rest), value, corrected) for number, *rest, value, corrected in found]
 
     def _results(self, numbers: Sequence[int]) -> dict[tuple[int, int], CellResult]:
         found: Any = self._database.read(

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.tool_files import (
     LONGEST_FILE,
     Flaw,
@@ -16,7 +15,7 @@ from desktop_llm.core.tool_files import (
     valid_id,
 )
 from desktop_llm.core.tools import Tool
-from desktop_llm.storage.disk import disk_faults, write_atomically
+from desktop_llm.storage.disk import disk_faults, write_atomically, write_chosen
 
 SUFFIX = ".toml"
 ORDER = "order.txt"
@@ -126,15 +125,7 @@ def export_tools(tools: Iterable[Tool], folder: Path) -> list[Path]:
         while path.exists():
             number += 1
             path = folder / f"{tool.id}-{number}{SUFFIX}"
-        try:
-            write_atomically(path, to_toml(tool))
-        except EnvironmentFault as fault:
-            if fault.code is FaultCode.DISK_FULL:
-                raise
-            reason = str(fault.data.get("reason", ""))
-            raise EnvironmentFault(
-                FaultCode.FILE_UNWRITABLE, path=str(path), reason=reason
-            ) from fault
+        write_chosen(path, to_toml(tool))
         written.append(path)
     return written
 

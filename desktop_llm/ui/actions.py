@@ -95,6 +95,7 @@ class Command(Enum):
     USE_TOOL = Declared(noted("Use a tool on this text"), Group.PROGRAM, "magic-wand", ("Ctrl+J",))
     TABLE = Declared(noted("Work on a table or a folder"), Group.PROGRAM, "table")
     CLIPBOARD = Declared(noted("Work on the clipboard"), Group.PROGRAM, "clipboard-text")
+    ANALYSE = Declared(noted("Analyse the text"), Group.PROGRAM, "chart-bar")
     MANAGE_TOOLS = Declared(noted("Manage text tools"), Group.PROGRAM, "sliders-horizontal")
     MODELS_FOLDER = Declared(noted("Open the models folder"), Group.PROGRAM, "folder-open")
     OFFLINE = Declared(noted("Go offline, or online again"), Group.PROGRAM, "wifi-slash")

@@ -60,6 +60,7 @@ class ToolsCare(QObject):
         self._page: ToolsPageCare | None = None  # made with the page
         workspace.commands.handle(Command.USE_TOOL, self.choose)
         workspace.commands.handle(Command.MANAGE_TOOLS, self.manage)
+        workspace.commands.handle(Command.ANALYSE, self.analyse)
         chat = workspace.chat
         chat.branches.add_tools = self._add_for_message
         chat.attachments.watch_text = self.watch
@@ -340,6 +341,12 @@ class ToolsCare(QObject):
         page = ToolsPage()
         self._page = ToolsPageCare(page, self._workspace, self._bridge, self._services, self)
         return page
+
+    def analyse(self) -> None:
+        """Of the text on the page."""
+        self._workspace.show_page(Page.TOOLS)
+        if self._page is not None:
+            self._page.analyse()
 
     def open_on_page(self, tool: "Tool", values: Mapping[str, str], target: "TextTarget") -> None:
         self._workspace.show_page(Page.TOOLS)

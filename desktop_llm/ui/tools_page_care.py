@@ -53,6 +53,7 @@ class ToolsPageCare(QObject):
         page.table_wanted.connect(lambda: tools.table_wanted.emit(""))
         page.open_wanted.connect(self._choose_file)
         page.history_wanted.connect(self._show_history)
+        page.analysis_wanted.connect(self.analyse)
         page.manage_wanted.connect(tools.manage)
         tools.changed.connect(self._show_tools)
         page.text_edited.connect(self._edited)
@@ -181,6 +182,20 @@ class ToolsPageCare(QObject):
                 self._page.view.show_fault(words.what, words.next_step, [])
 
         self._bridge.run(read, show, fail)
+
+    # --- the analysis ----------------------------------------------------------------------------
+
+    def analyse(self) -> None:
+        """What the text is made of, in a dialog of its own."""
+        from desktop_llm.ui.analysis_care import AnalysisCare
+
+        services, text = self._services(), self._page.text()
+        if services is None:
+            return
+        if not text.strip():
+            self._workspace.toasts.show(_("Write or open a text first."))
+            return
+        AnalysisCare(text, services.tools, self._bridge, self._page).open()
 
     # --- the history -----------------------------------------------------------------------------
 

@@ -34,7 +34,9 @@ def flaw_words(problem: Problem) -> str:
         ),
         translations.Flaw.TERM_MISSED: _("Sentence {number}: the glossary asks for {detail}."),
         translations.Flaw.NUMBER_CHANGED: _("Sentence {number}: “{detail}” is not in it."),
-        translations.Flaw.REPEATS: _("Sentence {number}: it repeated itself, and was cut."),
+        translations.Flaw.REPEATS: _(
+            "Sentence {number}: it repeats itself, or the sentence before."
+        ),
         translations.Flaw.UNTRANSLATED: _("Sentence {number}: it was not translated."),
     }[problem.flaw]
     return words.format(number=problem.unit + 1, detail=problem.detail)

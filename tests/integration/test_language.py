@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -157,3 +159,56 @@ def test_packs_on_the_command_line(wheel, tmp_path):
     assert call("remove", f"{pack['name']}-{pack['version']}").returncode == 0
     assert call("list").stdout == ""
     assert call("remove", "nothing-1.0").returncode == 1
+
+
+def test_a_pack_by_its_address(wheel, tmp_path):
+    """The first hash seen there is noted, and another one later is refused."""
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / wheel.name).write_bytes(wheel.read_bytes())
+    handler = partial(_Quiet, directory=str(served))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}/{wheel.name}"
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "desktop_llm", "--data-dir", str(tmp_path / "data"), "packs",
+             *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    try:
+        first = call("install", address, "--json")
+        assert first.returncode == 0, first.stderr
+        pack = json.loads(first.stdout)
+        assert pack["origin"] == address
+        assert "No hash of what is at this address is known" in first.stderr
+        identity = f"{pack['name']}-{pack['version']}"
+        assert call("remove", identity).returncode == 0
+        again = call("install", address, "--json")
+        assert json.loads(again.stdout)["known_hash"]
+        assert call("remove", identity).returncode == 0
+        (served / wheel.name).write_bytes(wheel.read_bytes() + b"more")
+        other = call("install", address)
+        assert other.returncode == 1
+        assert "hash" in other.stderr
+        for wrong in (f"{address}x", "https://user:word@127.0.0.1/a.whl", f"{address[:-4]}.txt"):
+            refused = call("install", wrong)
+            assert (refused.returncode, refused.stdout) == (1, "")
+        (tmp_path / "data" / "settings.toml").write_text("offline = true\n")
+        offline = call("install", address)
+        assert offline.returncode == 1
+        assert "offline" in offline.stderr.lower()
+        assert call("list").stdout == ""
+        assert [each.name for each in (tmp_path / "data" / "cache").glob("pack-*")] == []
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_arguments):
+        pass

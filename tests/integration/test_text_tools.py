@@ -107,6 +107,40 @@ def test_every_tool_gives_its_kind_of_result(tools, name, text):
         assert "\n" not in outcome.text
 
 
+REVIEW = "The screen is gorgeous, but the battery dies after two hours."
+
+
+def test_aspects_are_judged_by_the_clauses_that_name_them(tools):
+    judged = run(tools, "sentiment", REVIEW, aspects="screen, Battery, camera").judged
+    screen, battery, camera = judged.aspects
+    assert (screen.name, battery.name, camera.name) == ("screen", "Battery", "camera")
+    assert [each.span.of(REVIEW) for each in screen.evidence] == ["The screen is gorgeous,"]
+    assert [each.span.of(REVIEW) for each in battery.evidence] == [
+        "but the battery dies after two hours."
+    ]
+    for each in (screen, battery):
+        assert sum(each.judgement.probabilities) == pytest.approx(1)
+    assert camera.judgement is None
+    assert not camera.evidence
+    assert not run(tools, "sentiment", REVIEW).judged.aspects
+
+
+@pytest.mark.parametrize(
+    "text",
+    [REVIEW, INJECTION, "屏幕很漂亮，但是电池不耐用。"],
+    ids=["review", "injection", "chinese"],
+)
+def test_aspects_that_are_found_stand_in_the_text(tools, text):
+    judged = run(tools, "sentiment", text, find="yes", aspects="battery").judged
+    assert judged.aspects[0].typed
+    for each in judged.aspects[1:]:
+        assert not each.typed
+        assert each.evidence
+        assert all(each.name.lower() in one.span.of(text).lower() for one in each.evidence)
+    if text is REVIEW:
+        assert "screen" in [each.name for each in judged.aspects]
+
+
 def test_what_a_text_says_is_text(tools):
     """No part of it becomes a turn; what judges or quotes it can only judge or quote."""
     judged = run(tools, "sentiment", INJECTION)

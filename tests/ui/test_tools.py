@@ -7,10 +7,12 @@ from PySide6.QtCore import QMimeData, QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QTextCursor
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QPlainTextEdit
 
+from desktop_llm.core.aspects import Clause, JudgedAspect
 from desktop_llm.core.evidence import Support
+from desktop_llm.core.labels import Judgement, Unsure
 from desktop_llm.core.segments import Span
-from desktop_llm.core.text_tools import SaidSentence, ToolOutcome
-from desktop_llm.core.tools import Output, Tool, Words
+from desktop_llm.core.text_tools import Judged, JudgedSentence, SaidSentence, ToolOutcome
+from desktop_llm.core.tools import Label, Output, Tool, Words
 from desktop_llm.engine import client
 from desktop_llm.rendering.differences import differences
 from desktop_llm.ui.actions import Command
@@ -199,6 +201,64 @@ def test_the_sentences_of_a_summary_lead_to_their_sources(qtbot):
     assert "Rain fell all day." in view._evidence.text()
     view.result.chosen.emit(1)
     assert "Not in the text: 7." in view._evidence.text()
+
+
+def test_an_aspect_leads_to_its_evidence(qtbot):
+    source = "The screen is gorgeous, but the battery dies."
+    labels = (
+        Label(value="positive", title=Words("Positive"), word=Words("positive")),
+        Label(value="negative", title=Words("Negative"), word=Words("negative")),
+    )
+    screen, battery = Span(0, 23), Span(24, 45)
+    judged = Judged(
+        labels, Judgement(1, (0.2, 0.8)), (JudgedSentence(Span(0, 45), 1, 0.8, Unsure.NO),),
+        (
+            JudgedAspect("screen", Judgement(0, (0.9, 0.1)), (Clause(screen, 0, 0.9, Unsure.NO),)),
+            JudgedAspect("camera", None),
+            JudgedAspect(
+                "battery", Judgement(1, (0.45, 0.55), Unsure.CLOSE),
+                (Clause(battery, 1, 0.55, Unsure.CLOSE), Clause(screen, 0, 0.9, Unsure.NO)),
+            ),
+        ),
+    )  # fmt: skip
+    view = ToolView()
+    qtbot.addWidget(view)
+    used = Tool(id="x", name=Words("X"), instruction=Words("y"), output=Output.LABELS)
+    view.open(used, source, {})
+    view.began(source)
+    view.show_outcome(ToolOutcome(text="negative", judged=judged), [])
+    shown_text = view.result.toPlainText()
+    for line in ("screen  Positive 90 %", "“The screen is gorgeous,”", "camera  not mentioned",
+                 "battery  Negative 55 % ?"):  # fmt: skip
+        assert line in shown_text
+    expected = [[Span(0, 45)], [screen], [screen], [battery, screen], [battery], [screen]]
+    assert sorted(view.result.numbers()) == list(range(len(expected)))
+    for number, spans in enumerate(expected):
+        with qtbot.waitSignal(view.sources_chosen) as chosen:
+            view.result.chosen.emit(number)
+        assert chosen.args == [spans]
+
+
+def test_labels_and_temperature_are_set_in_the_editor(qtbot, program):
+    editor = editor_of(qtbot, program)
+    editor.new()
+    editor.name.setText("Urgency")
+    editor.instruction.setPlainText("How urgent is this?")
+    editor.output.setCurrentIndex(editor.output.findData("labels"))
+    assert editor.written() is None
+    assert "two labels" in editor.problem.text()
+    editor.labels.setText("urgent, 普通")
+    editor.temperature.setValue(0.5)
+    written = editor.written()
+    assert [label.value for label in written.labels] == ["urgent", "普通"]
+    assert written.sampling.temperature == 0.5
+    for name in ("sentiment", "translate", "classify"):
+        used = tool(program, name)
+        editor._show(used)
+        same = editor.written()
+        assert same.labels == used.labels
+        assert same.sampling == used.sampling
+        assert same.variables == used.variables
 
 
 def page_of(qtbot, program):

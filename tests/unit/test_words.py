@@ -14,7 +14,7 @@ from desktop_llm.words.faults import brief_fault, word_fault
 VALUES = {
     "value": "v", "place": "/a", "tool": "x", "known": "a, b", "length": 11,
     "path": "/a/b", "reason": "why", "detail": "what", "tokens": 9, "context": 8, "name": "seed",
-    "low": 1, "high": 2, "restarts": 3, "most": 500, "size_bytes": 70_000_000,
+    "low": 1, "high": 2, "restarts": 3, "most": 500, "columns": 3000, "size_bytes": 70_000_000,
     "most_bytes": 64_000_000, "found": 1, "wanted": 2, "free": 1, "needed": 2, "number": "5",
     "host": "hub.example", "status": 503, "names": "Q4_0", "label": "good", "language": "xx",
     "package": "library",

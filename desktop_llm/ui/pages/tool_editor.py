@@ -29,8 +29,10 @@ from PySide6.QtWidgets import (
 
 from desktop_llm.core.presets import variables_of
 from desktop_llm.core.tool_files import LONGEST_NAME
+from desktop_llm.core.tool_results import items_of
 from desktop_llm.core.tools import (
     TEXT,
+    Label,
     Long,
     Output,
     Tool,
@@ -43,9 +45,11 @@ from desktop_llm.ui.pages.tool_popup import tool_icon
 from desktop_llm.ui.pages.tool_view import ToolView, tool_title
 from desktop_llm.ui.widgets.inputs import Choice
 from desktop_llm.ui.widgets.plain_text import plain_label
+from desktop_llm.ui.widgets.slider_field import PlainNumber, Scale
 from desktop_llm.words import _, noted
 
 WIDTH, HEIGHT, LIST = 1040, 640, 200  # pixels
+TEMPERATURE = Scale(low=0, high=2, default=0, step=0.1, decimals=2)
 INSTRUCTION_LINES, SAMPLE_LINES = 6, 4
 SAMPLE = noted("The library opens at nine on weekdays. Books may be kept for three weeks.")
 ID = Qt.ItemDataRole.UserRole
@@ -112,6 +116,12 @@ class ToolEditor(QDialog):
         self.icon_name = QLineEdit(self)
         self.icon_name.setMaxLength(40)
         self.icon_name.setToolTip(_("A name of the Phosphor set, e.g. “lightbulb”"))
+        self.labels = QLineEdit(self)
+        self.labels.setPlaceholderText(_("Separated by commas, for “Labels, scored” alone"))
+        self.temperature = PlainNumber(TEMPERATURE, self)
+        self.temperature.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.temperature.lineEdit().setTextMargins(7, 0, 0, 0)  # where the other fields begin
+        self.temperature.setToolTip(_("0: always the likeliest word; more: more varied"))
         self.model = QLineEdit(self)
         self.model.setPlaceholderText(_("The one in use"))
         self.keys = QKeySequenceEdit(self)
@@ -168,6 +178,7 @@ class ToolEditor(QDialog):
             (_("Name"), self.name), (_("Name in Chinese"), self.chinese_name),
             (_("Instruction"), self.instruction), ("", hint),
             (_("In Chinese"), self.chinese), (_("Result"), self.output),
+            (_("Labels"), self.labels), (_("Temperature"), self.temperature),
             (_("Long texts"), self.long), (_("Icon"), self.icon_name), (_("Model"), self.model),
             (_("Shortcut"), self.keys),
         ):  # fmt: skip
@@ -176,6 +187,10 @@ class ToolEditor(QDialog):
             if words and not field.accessibleName():
                 field.setAccessibleName(words)
             fields.addRow(label, field)
+        more = plain_label(_("Choices and all else of a tool stand in its file."), form)
+        more.setProperty("small", True)
+        more.setWordWrap(True)
+        fields.addRow(more)
         fields.addRow(self.problem)
         scroll = QScrollArea(self)
         scroll.setWidget(form)
@@ -253,6 +268,8 @@ class ToolEditor(QDialog):
         self.chinese.setPlainText(tool.instruction.zh_CN)
         self.output.setCurrentIndex(max(0, self.output.findData(tool.output.value)))
         self.long.setCurrentIndex(max(0, self.long.findData(tool.long.value)))
+        self.labels.setText(", ".join(label.value for label in tool.labels))
+        self.temperature.setValue(tool.sampling.temperature)
         self.icon_name.setText(tool.icon)
         self.model.setText(tool.model)
         self.keys.setKeySequence(QKeySequence(tool.shortcut))
@@ -274,9 +291,16 @@ class ToolEditor(QDialog):
         base = self._shown
         assert base is not None
         output = Output(self.output.currentData())
-        if output is Output.LABELS and len(base.labels) < 2:
-            self.say(_("Labels are set in the tool's file; duplicate “Classify” to begin with."))
+        labels = _labels(base, self.labels.text())
+        asked = any(each.kind is VariableKind.LABELS for each in base.variables)
+        if output is Output.LABELS and len(labels) < 2 and not asked:
+            self.say(_("At least two labels are needed."))
+            self.labels.setFocus()
             return None
+        sampling = base.sampling
+        self.temperature.settle()
+        if round(sampling.temperature, 2) != self.temperature.value():  # else not rounded
+            sampling = replace(sampling, temperature=self.temperature.value())
         if output is Output.JSON and not base.schema and not _has_schema(base):
             self.say(_("A schema is set in the tool's file; duplicate “JSON by a schema”."))
             return None
@@ -286,7 +310,7 @@ class ToolEditor(QDialog):
             long=Long(self.long.currentData()), icon=self.icon_name.text().strip() or "magic-wand",
             model=self.model.text().strip(),
             shortcut=self.keys.keySequence().toString(QKeySequence.SequenceFormat.PortableText),
-            variables=_variables(base, instruction), own=True,
+            variables=_variables(base, instruction), labels=labels, sampling=sampling, own=True,
         )  # fmt: skip
 
     def new(self) -> None:
@@ -342,9 +366,12 @@ class ToolEditor(QDialog):
 
 
 def _variables(base: Tool, instruction: Words) -> tuple[Variable, ...]:
-    """Those of the instruction; what is known of one stays."""
+    """Those of the instruction; what is known of one stays, and so do those that never stood in
+    one, as the glossary of a translation.
+    """
+    before = {*variables_of(base.instruction.en), *variables_of(base.instruction.zh_CN)}
     names = dict.fromkeys((*variables_of(instruction.en), *variables_of(instruction.zh_CN)))
-    kept = [v for v in base.variables if v.kind is VariableKind.SCHEMA or v.name in names]
+    kept = [v for v in base.variables if v.name in names or v.name not in before]
     known = {variable.name for variable in kept}
     new = [
         Variable(name=name, title=Words(name))
@@ -352,6 +379,15 @@ def _variables(base: Tool, instruction: Words) -> tuple[Variable, ...]:
         if name not in known and name != TEXT
     ]
     return (*kept, *new)
+
+
+def _labels(base: Tool, typed: str) -> tuple[Label, ...]:
+    """What is known of one stays."""
+    known = {label.value: label for label in base.labels}
+    return tuple(
+        known.get(name) or Label(value=name, title=Words(name), word=Words(name))
+        for name in dict.fromkeys(items_of(typed))
+    )
 
 
 def _has_schema(tool: Tool) -> bool:

@@ -328,7 +328,7 @@ class ToolView(QWidget):
         outcome = self._outcome
         if outcome is not None and outcome.judged is not None:
             self.result.mark_current(number)
-            self.sources_chosen.emit([outcome.judged.sentences[number].span])
+            self.sources_chosen.emit(_chosen_spans(outcome.judged, number))
             return
         if outcome is None or not 0 <= number < len(outcome.said):
             return
@@ -437,6 +437,7 @@ def _label_pieces(judged: Judged, source: str) -> list[Marked]:
     for at in order:
         bar = "█" * round(BAR * shares[at])
         made.append((f"{titles[at]:{width}}  {100 * shares[at]:3.0f} %  {bar}\n", Style.PLAIN, -1))
+    made += _aspect_pieces(judged, source, titles)
     if judged.sentences:
         made.append(("\n" + _("Sentence by sentence") + "\n", Style.PLAIN, -1))
     for number, each in enumerate(judged.sentences):
@@ -450,6 +451,48 @@ def _label_pieces(judged: Judged, source: str) -> list[Marked]:
             ("\n", Style.PLAIN, -1),
         ]
     return made
+
+
+def _aspect_pieces(judged: Judged, source: str, titles: Sequence[str]) -> list[Marked]:
+    """An aspect a line, then what the text says of it. Numbered after the sentences, an aspect
+    before its evidence.
+    """
+    if not judged.aspects:
+        return []
+    made: list[Marked] = [("\n" + _("Aspects") + "\n", Style.PLAIN, -1)]
+    number, missing = len(judged.sentences), _("not mentioned")
+    for each in judged.aspects:
+        judgement = each.judgement
+        if judgement is None:
+            made.append((f"{each.name}  {missing}\n", Style.PLAIN, -1))
+            continue
+        doubt = " ?" if judgement.unsure else ""
+        share = f"{titles[judgement.label]} {100 * judgement.probability:.0f} %{doubt}"
+        made += [(f"{each.name}  {share}", Style.PLAIN, number), ("\n", Style.PLAIN, -1)]
+        number += 1
+        for clause in each.evidence:
+            words = " ".join(clause.span.of(source).split())
+            quoted = _("“{sentence}”").format(sentence=words)
+            style = Style.UNSUPPORTED if clause.unsure else Style.SUPPORTED
+            made += [("    ", Style.PLAIN, -1), (quoted, style, number), ("\n", Style.PLAIN, -1)]
+            number += 1
+    return made
+
+
+def _chosen_spans(judged: Judged, number: int) -> list[Span]:
+    """In the source, of what `_label_pieces` numbered so."""
+    if number < len(judged.sentences):
+        return [judged.sentences[number].span]
+    at = len(judged.sentences)
+    for each in judged.aspects:
+        if each.judgement is None:
+            continue
+        if number == at:
+            return [clause.span for clause in each.evidence]
+        if number <= at + len(each.evidence):
+            return [each.evidence[number - at - 1].span]
+        at += 1 + len(each.evidence)
+    return []
 
 
 def found_words(found: Identified) -> str:

@@ -42,6 +42,7 @@ class ToolsPage(QFrame):
     open_wanted = Signal()
     table_wanted = Signal()
     history_wanted = Signal()
+    analysis_wanted = Signal()
     manage_wanted = Signal()
     text_edited = Signal()
 
@@ -54,10 +55,11 @@ class ToolsPage(QFrame):
         title = plain_label(_("Text tools"), self)
         title.setProperty("heading", True)
         self.open_button = self._button(_("Open …"), "folder-open", self.open_wanted)
-        self.table_button = self._button(_("Table or folder …"), "table", self.table_wanted)
+        self.table_button = self._button(_("Table …"), "table", self.table_wanted)
         self.history_button = self._button(
             _("History"), "clock-counter-clockwise", self.history_wanted
         )
+        self.analyse_button = self._button(_("Analyse"), "chart-bar", self.analysis_wanted)
         self.manage_button = self._button(
             _("Manage tools …"), "sliders-horizontal", self.manage_wanted
         )
@@ -94,8 +96,8 @@ class ToolsPage(QFrame):
         head.setSpacing(8)
         head.addWidget(title)
         head.addStretch()
-        for button in (self.open_button, self.table_button, self.history_button,
-                       self.manage_button):  # fmt: skip
+        for button in (self.open_button, self.table_button, self.analyse_button,
+                       self.history_button, self.manage_button):  # fmt: skip
             head.addWidget(button)
         left, right = QWidget(self), QWidget(self)
         column = QVBoxLayout(left)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 ROW = 24  # pixels a bar
 THICK = 12  # pixels of it
 GAP = 8
-MOST_NAME = 0.35  # of the width
+MOST_NAME = 0.45  # of the width
 SHOWN_IN_WORDS = 12  # bars that a screen reader is told of
 
 
@@ -19,6 +19,7 @@ class Bar:
     label: str
     value: float  # 0 or more; the longest bar has the greatest
     shown: str  # the value in words
+    colour: QColor | None = None  # the accent where there is none
 
 
 class BarChart(QWidget):
@@ -50,7 +51,7 @@ class BarChart(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         metrics = QFontMetrics(self.font())
-        names = max(metrics.horizontalAdvance(bar.label) for bar in self._bars) + 2
+        names = 2 + max(metrics.horizontalAdvance(bar.label) for bar in self._bars)
         names = min(names, round(MOST_NAME * self.width()))
         values = max(metrics.horizontalAdvance(bar.shown) for bar in self._bars)
         room = max(8, self.width() - names - values - 2 * GAP)
@@ -65,7 +66,7 @@ class BarChart(QWidget):
             painter.drawText(QRectF(0, top, names, ROW), middle | Qt.AlignmentFlag.AlignLeft, name)
             length = max(2.0, room * bar.value / greatest) if bar.value else 0.0
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colours.color(QPalette.ColorRole.Accent))
+            painter.setBrush(bar.colour or colours.color(QPalette.ColorRole.Accent))
             painter.drawRoundedRect(
                 QRectF(names + GAP, top + (ROW - THICK) / 2, length, THICK), 3, 3
             )
