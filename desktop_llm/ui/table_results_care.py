@@ -39,6 +39,7 @@ class ResultsCare(QObject):
         self._job = job
         self._work = work
         self._run = run = _HeldRun(lambda: services.tables.open(job))
+        dialog.rows.documents = not work.column
         dialog.look_wanted.connect(self.look)
         dialog.rows.page_wanted.connect(self._read_page)
         dialog.rows.corrected.connect(self._correct)

@@ -53,6 +53,7 @@ class Column:
     kind: str
     step: int
     title: str
+    about: str  # the title where it stands alone
 
 
 class TableRows(QAbstractTableModel):
@@ -61,6 +62,7 @@ class TableRows(QAbstractTableModel):
 
     def __init__(self, editable: bool, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.documents = False  # the rows are those of a folder; said before `show_table`
         self._editable = editable
         self._steps: Sequence[ShownStep] = ()
         self._columns: list[Column] = []
@@ -88,7 +90,7 @@ class TableRows(QAbstractTableModel):
         """Another table, or the same in another order."""
         self.beginResetModel()
         self._steps, self._count = steps, count
-        self._columns = _columns(steps)
+        self._columns = _columns(steps, self.documents)
         self._pages, self._stale, self._waiting, self._asked = {}, set(), [], None
         self._reading += 1
         self.endResetModel()
@@ -146,6 +148,8 @@ class TableRows(QAbstractTableModel):
         if orientation is Qt.Orientation.Horizontal and section < len(self._columns):
             if role == Role.DisplayRole:
                 return self._columns[section].title
+            if role == Role.ToolTipRole:
+                return plain_tip(self._columns[section].about)
             if role == Role.TextAlignmentRole:
                 return _alignment(self._columns[section])
         return None
@@ -169,7 +173,7 @@ class TableRows(QAbstractTableModel):
         if role == Role.ToolTipRole:
             return self._tip(column, result, words)
         if role == Role.AccessibleTextRole:
-            return f"{column.title}: {words[:SHOWN]}"
+            return f"{column.about}: {words[:SHOWN]}"
         return " ".join(words[:SHOWN].split())
 
     def _words(self, column: Column, row: ShownRow, result: CellResult | None) -> str:
@@ -254,14 +258,14 @@ class TableRows(QAbstractTableModel):
             )
 
 
-def _columns(steps: Sequence[ShownStep]) -> list[Column]:
-    found = [Column("row", -1, _("Row")), Column("text", -1, _("Text"))]
+def _columns(steps: Sequence[ShownStep], documents: bool) -> list[Column]:
+    row, text = _("Row"), _("Document") if documents else _("Text")
+    found = [Column("row", -1, row, row), Column("text", -1, text, text)]
     names = {"confidence": _("Confidence"), "unsure": _("Doubt"), "error": _("Error")}
     for at, step in enumerate(steps):
-        found.append(Column("value", at, step.title))
+        found.append(Column("value", at, step.title, step.title))
         for kind in ("confidence", "unsure", "error") if step.labels else ("error",):
-            title = names[kind] if len(steps) == 1 else f"{step.title} · {names[kind]}"
-            found.append(Column(kind, at, title))
+            found.append(Column(kind, at, names[kind], f"{step.title} · {names[kind]}"))
     return found
 
 

@@ -82,6 +82,7 @@ class TableResults(QDialog):
         self.tally.setWordWrap(True)
         self.step = Choice(icon("caret-down"), self)
         self.step.setAccessibleName(_("Tool"))
+        self.step.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToContents)
         self.step.currentIndexChanged.connect(lambda _at: self._step_chosen())
         self.doubted = QToolButton(self)
         self.doubted.setText(_("Least sure first"))

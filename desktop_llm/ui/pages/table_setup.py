@@ -232,6 +232,7 @@ class TableSetup(QDialog):
         self, steps: Sequence[ShownStep], rows: Sequence[ShownRow], words: str
     ) -> None:
         self.show_busy(False)
+        self.rows.documents = self.source is not None and not self.source.columns
         self.rows.show_table(steps, len(rows))
         self.rows.show_page(self.rows.reading, 0, rows)
         self.estimate.setText(words)
