@@ -115,11 +115,11 @@ def run_runner(options: argparse.Namespace) -> int:
     downloads = Downloads(
         folders.models, network.connect, limit=network.limit, token_for=network.token_for
     )
-    tables = TableJob(folders, lambda fault: str(word_fault(fault)))
+    tables = TableJob(folders, lambda fault: str(word_fault(fault)), jobs.all)
 
     def tidy() -> None:
         downloads.tidy(_unended(jobs))
-        tables.tidy(jobs.all())
+        tables.tidy()
 
     kinds: dict[str, Kind] = {
         JobKind.DOWNLOAD.value: downloads,

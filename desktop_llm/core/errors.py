@@ -98,6 +98,7 @@ class FaultCode(StrEnum):
     TABLE_EMPTY = "table-empty"
     TABLE_BROKEN = "table-broken"
     TABLE_WIDE = "table-wide"
+    ROW_EMPTY = "row-empty"
     ROW_BROKEN = "row-broken"
     JOB_STOPPED = "job-stopped"
     JOB_CRASHED = "job-crashed"

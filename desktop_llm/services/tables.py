@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
-from desktop_llm.core.jobs import Job, JobKind, JobPhase, JobProgress
+from desktop_llm.core.jobs import Job, JobKind, JobPhase, JobProgress, JobState
 from desktop_llm.core.settings import Settings
 from desktop_llm.core.tables import (
     CellResult,
@@ -61,7 +61,7 @@ DOCUMENTS = (".txt", ".md", ".pdf", ".docx", ".srt", ".html", ".htm")
 # that dies whatever it is given ends the work by its limit of starts.
 OF_A_ROW = frozenset({
     FaultCode.WORKER_CRASHED,
-    FaultCode.INPUT_EMPTY, FaultCode.TEXT_TOO_LONG, FaultCode.PROMPT_TOO_LONG,
+    FaultCode.ROW_EMPTY, FaultCode.TEXT_TOO_LONG, FaultCode.PROMPT_TOO_LONG,
     FaultCode.FILE_UNREADABLE, FaultCode.FILE_TOO_LARGE, FaultCode.DOCUMENT_DAMAGED,
     FaultCode.DOCUMENT_IS_IMAGE, FaultCode.DOCUMENT_LOCKED, FaultCode.DOCUMENT_NOT_TEXT,
     FaultCode.DOCUMENT_WITHOUT_TEXT, FaultCode.DOCUMENT_TOO_MUCH,
@@ -138,7 +138,7 @@ class RowWorker:
         groups: dict[str, list[int]] = {}
         for at, text in enumerate(texts):
             if not text.strip():
-                results[at] = self._flawed(EnvironmentFault(FaultCode.INPUT_EMPTY))
+                results[at] = self._flawed(EnvironmentFault(FaultCode.ROW_EMPTY))
             elif len(text) > LONG:
                 results[at] = self._judged_long(tool, values, text)
             else:
@@ -178,6 +178,8 @@ class RowWorker:
 
     def _written(self, tool: Tool, values: Mapping[str, str], text: str) -> CellResult:
         self._work.check()
+        if not text.strip():
+            return self._flawed(EnvironmentFault(FaultCode.ROW_EMPTY))
         request = ToolRequest(
             tool=tool, text=text, values=dict(values), model=self._model, traceless=True
         )
@@ -312,10 +314,13 @@ class TableJob:
         self,
         folders: Folders,
         say: Callable[[DesktopLlmError], str],
+        jobs: Callable[[], Sequence[Job]],
         make_engine: Callable[[], EngineClient] = EngineClient,
     ) -> None:
+        """`say`: a fault in a sentence; `jobs`: all that are listed."""
         self._folders = folders
         self._say = say
+        self._jobs = jobs
         self._make_engine = make_engine
 
     def run(self, run: JobRun) -> Mapping[str, Any]:
@@ -346,14 +351,23 @@ class TableJob:
             text_tools.close()
 
     def discard(self, job: Job) -> None:
-        remove_table_run(self._folders.tables, TableWork.from_values(job.spec).key)
+        """Unless another job, which may have ended, has the same results."""
+        key = TableWork.from_values(job.spec).key
+        if key not in self._keys(but=job.id):
+            remove_table_run(self._folders.tables, key)
 
-    def tidy(self, jobs: Sequence[Job]) -> None:
+    def tidy(self) -> None:
         """What belongs to no job that is listed goes."""
-        kept = {str(job.spec.get("key")) for job in jobs if job.kind == JobKind.TABLE}
+        kept = self._keys()
         for key in table_run_keys(self._folders.tables):
             if key not in kept:
                 remove_table_run(self._folders.tables, key)
+
+    def _keys(self, but: int = 0) -> set[str]:
+        return {
+            str(job.spec.get("key")) for job in self._jobs()
+            if job.kind == JobKind.TABLE and job.id != but and job.state is not JobState.CANCELLED
+        }  # fmt: skip
 
     def _work(
         self, run: JobRun, work: TableWork, rows: TableRun, worker: RowWorker, shelf: ToolService
@@ -364,8 +378,8 @@ class TableJob:
             rows.take(read_source(source))
         about = rows.about()
         assert about is not None
-        total = about.rows * len(work.steps)
-        pace = _Pace(sum(rows.done(at) for at in range(len(work.steps))), total)
+        steps = len(work.steps)
+        pace = _Pace(sum(map(rows.done, range(steps))), about.rows, steps)
         place = 0 if about.form is TableFormat.FOLDER else about.columns.index(work.column)
         for at, step in enumerate(work.steps):
             tool = shelf.find(step.tool)
@@ -375,7 +389,7 @@ class TableJob:
                 results = self._results(source, about.form, place, tool, step, batch, worker)
                 rows.add(at, results)
                 run.report(pace.after(len(results)))
-        run.report(JobProgress(total, total, 0.0, JobPhase.PLACING))
+        run.report(JobProgress(about.rows, about.rows, 0.0, JobPhase.PLACING))
         target = write_work(work, rows, shelf)
         tallies = [rows.tally(at) for at in range(len(work.steps))]
         return {
@@ -435,17 +449,18 @@ def _batches(rows: TableRun, step: int, most: int) -> Iterator[list[tuple[int, R
 
 
 class _Pace:
-    """How far the work is, and how fast it was of late."""
+    """How far the work is, and how fast: a row counts when all steps have worked on it."""
 
-    def __init__(self, done: int, total: int) -> None:
+    def __init__(self, done: int, rows: int, steps: int) -> None:
+        """`done`: results of all steps together."""
         self._begun = time.monotonic()
-        self._before, self._done, self._total = done, done, total
+        self._before, self._done, self._rows, self._steps = done, done, rows, steps
 
     def after(self, rows: int) -> JobProgress:
         self._done += rows
         seconds = time.monotonic() - self._begun
-        rate = (self._done - self._before) / seconds if seconds > 0 else 0.0
-        return JobProgress(self._done, self._total, rate, JobPhase.WORKING)
+        rate = (self._done - self._before) / seconds / self._steps if seconds > 0 else 0.0
+        return JobProgress(self._done // self._steps, self._rows, rate, JobPhase.WORKING)
 
 
 def _state(path: Path) -> list[int]:

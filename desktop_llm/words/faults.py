@@ -388,6 +388,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” has {columns} columns, and {most} are possible."),
         _("Check what separates its cells, or leave columns out."),
     ),
+    FaultCode.ROW_EMPTY: lambda: (
+        _("There is no text in this row."),
+        _("Fill it in, or leave it as it is."),
+    ),
     FaultCode.ROW_BROKEN: lambda: (
         _("The row could not be read: {reason}."),
         _("Mend it in the file, and work on the file again."),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.jobs import Job, JobState
 from desktop_llm.core.tables import (
     CellResult,
     Step,
@@ -21,7 +22,8 @@ from desktop_llm.core.tables import (
     result_columns,
     write_delimited,
 )
-from desktop_llm.services.tables import read_source
+from desktop_llm.services.tables import TableJob, read_source
+from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.table_files import free_target, write_results
 from desktop_llm.storage.table_runs import open_table_run, remove_table_run, table_run_keys
 
@@ -274,3 +276,26 @@ def test_a_run_leaves_nothing_when_it_is_removed(tmp_path):
     assert table_run_keys(tmp_path) == ["3" * 16]
     remove_table_run(tmp_path, "3" * 16)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_results_go_with_the_last_job_that_has_them(tmp_path):
+    folders = Folders(tmp_path / "data", tmp_path / "cache")
+    key = "4" * 16
+    spec = TableWork(
+        source="/a.csv", target="/b.csv", column="text", steps=(Step("title", {}),), key=key
+    ).to_values()
+    first = Job(id=1, kind="table", title="a", spec=spec, state=JobState.DONE)
+    second = Job(id=2, kind="table", title="a", spec=spec, state=JobState.RUNNING)
+    open_table_run(folders.tables, key).close()
+    listed = [first, second]
+    kind = TableJob(folders, str, lambda: listed)
+    kind.discard(second)
+    kind.tidy()
+    assert table_run_keys(folders.tables) == [key]
+    listed.remove(first)
+    kind.discard(second)
+    assert table_run_keys(folders.tables) == []
+    open_table_run(folders.tables, key).close()
+    listed.clear()
+    kind.tidy()
+    assert table_run_keys(folders.tables) == []
