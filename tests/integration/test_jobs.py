@@ -107,7 +107,7 @@ def test_who_asked_may_go(hub, folders):
 
 
 def test_a_killed_runner_is_started_again_and_loses_next_to_nothing(service, hub, folders, content):
-    hub.delay = 0.02
+    hub.delay = 0.1
     service.watch(lambda: None)
     job = add(service, hub)
     running(service, job, SIZE // 3)
@@ -120,7 +120,7 @@ def test_a_killed_runner_is_started_again_and_loses_next_to_nothing(service, hub
 
 
 def test_pause_and_resume(service, hub, folders):
-    hub.delay = 0.02
+    hub.delay = 0.1
     job = add(service, hub)
     running(service, job)
     begun = time.monotonic()
@@ -137,7 +137,7 @@ def test_pause_and_resume(service, hub, folders):
 
 
 def test_cancel_leaves_nothing(service, hub, folders):
-    hub.delay = 0.02
+    hub.delay = 0.1
     running_one, waiting = add(service, hub), add(service, hub, folder="second")
     running(service, running_one)
     service.cancel(waiting)
@@ -183,12 +183,12 @@ def test_what_is_no_model_does_not_come_in(service, hub, folders, tmp_path):
 
 
 def test_asked_for_twice_is_one(service, hub):
-    hub.delay = 0.02
+    hub.delay = 0.1
     assert add(service, hub) == add(service, hub)
 
 
 def test_the_runner_puts_its_work_back_when_the_data_moves(service, hub, folders):
-    hub.delay = 0.02
+    hub.delay = 0.1
     job = add(service, hub)
     running(service, job)
     other = JobService(folders)
@@ -204,7 +204,7 @@ def test_the_runner_puts_its_work_back_when_the_data_moves(service, hub, folders
 
 
 def test_a_terminated_runner_puts_its_work_back(service, hub, folders):
-    hub.delay = 0.02
+    hub.delay = 0.1
     job = add(service, hub)
     running(service, job)
     process = runner_of(folders)
