@@ -238,7 +238,7 @@ class Tables:
         chosen = "" if table.form is TableFormat.FOLDER else column or table.text_column()
         if chosen:
             chosen = table.columns[table.column(chosen)]
-        said: list[Any] = [str(source), _state(source), chosen, str(target or "")]
+        said: list[Any] = [str(source), state_of(source, table), chosen, str(target or "")]
         for step in steps:
             tool = self._shelf.find(step.tool)
             found = self._models.find(model or tool.model or self._settings().model)
@@ -463,11 +463,15 @@ class _Pace:
         return JobProgress(self._done // self._steps, self._rows, rate, JobPhase.WORKING)
 
 
-def _state(path: Path) -> list[int]:
+def state_of(source: Path, table: Table) -> list[tuple[str, int, int]]:
+    """Another one when a file of it is another: a folder does not change with what is in it."""
+    names = [row.cells[0] for row in table.rows] if table.form is TableFormat.FOLDER else [""]
     try:
-        found = path.stat()
+        return [
+            (name, found.st_size, found.st_mtime_ns)
+            for name in names for found in ((source / name).stat(),)
+        ]  # fmt: skip
     except OSError as error:
         raise EnvironmentFault(
-            FaultCode.FILE_UNREADABLE, path=str(path), reason=error.strerror or ""
+            FaultCode.FILE_UNREADABLE, path=str(source), reason=error.strerror or ""
         ) from error
-    return [found.st_size, found.st_mtime_ns]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 
 import apsw
 import pytest
@@ -22,7 +23,7 @@ from desktop_llm.core.tables import (
     result_columns,
     write_delimited,
 )
-from desktop_llm.services.tables import TableJob, read_source
+from desktop_llm.services.tables import TableJob, read_source, state_of
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.table_files import free_target, write_results
 from desktop_llm.storage.table_runs import open_table_run, remove_table_run, table_run_keys
@@ -158,6 +159,15 @@ def test_a_folder_is_a_row_for_each_document(tmp_path):
         (tmp_path / name).write_text("text")
     assert [row.cells for row in read_source(tmp_path).rows] == [("a.md",), ("b.txt",)]
     assert fault(read_source, tmp_path / "none") is not None
+
+
+def test_a_document_that_is_another_makes_other_work(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    os.utime(path, (1, 1))
+    before = state_of(tmp_path, read_source(tmp_path))
+    path.write_text("two")
+    assert state_of(tmp_path, read_source(tmp_path)) != before
 
 
 # --- the run --------------------------------------------------------------------------------------
