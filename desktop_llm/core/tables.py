@@ -95,7 +95,7 @@ def read_table(text: str, form: TableFormat, name: str) -> Table:
     delimiter = {TableFormat.TSV: "\t", TableFormat.XLSX: ","}.get(form) or _delimiter(text)
     csv.field_size_limit(len(text) + 1)
     try:
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter) if any(line)]
+        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter) if line]
     except csv.Error as error:
         raise EnvironmentFault(FaultCode.TABLE_BROKEN, path=name, reason=str(error)) from error
     if len(lines) < 2:

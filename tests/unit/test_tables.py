@@ -84,6 +84,12 @@ def test_ragged_rows_are_kept_and_counted():
     assert table.ragged == 2
 
 
+def test_a_row_of_empty_cells_is_a_row():
+    table = read("id,text\n1,a\n,\n3,c\n")
+    assert [row.cells for row in table.rows] == [("1", "a"), ("", ""), ("3", "c")]
+    assert table.ragged == 0
+
+
 def test_columns_are_named_and_differ():
     table = read("a,a,,a 2\n1,2,3,4\n")
     assert len(set(table.columns)) == 4
