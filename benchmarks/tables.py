@@ -57,7 +57,7 @@ def run(folder: Path, rows: int = ROWS, kills: int = KILLS, seed: int = SEED) ->
     moments = sorted(chance.uniform(0.02, 0.98) * rows for _kill in range(kills))
     state = None
     try:
-        while not table_run_keys(folders.tables):
+        while not table_run_keys(folders.tables) and time.monotonic() - begun < LIMIT:
             time.sleep(0.1)
         with_rows = open_table_run(folders.tables, table_run_keys(folders.tables)[0])
         changed = 0
