@@ -5,11 +5,10 @@ from pathlib import Path
 
 from desktop_llm.core.conversations import StoredMessage
 from desktop_llm.core.corrections import Correction, ExportForm, chat_line, preference_line
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import Message
 from desktop_llm.services.prompts import Prompts
 from desktop_llm.storage.conversations import Conversations
-from desktop_llm.storage.disk import write_atomically
+from desktop_llm.storage.disk import write_chosen
 from desktop_llm.storage.tree import Tree
 
 
@@ -50,15 +49,7 @@ class CorrectionFiles:
                 continue
             if line:
                 lines.append(line + "\n")
-        try:
-            write_atomically(path, "".join(lines))
-        except EnvironmentFault as fault:
-            if fault.code is not FaultCode.DATA_FOLDER_READ_ONLY:
-                raise
-            reason = fault.data.get("reason", "")
-            raise EnvironmentFault(
-                FaultCode.FILE_UNWRITABLE, path=str(path), reason=reason
-            ) from fault
+        write_chosen(path, "".join(lines))
         return len(lines)
 
     def _line(self, correction: Correction, form: ExportForm) -> str:

@@ -12,7 +12,7 @@ from desktop_llm.core.presets import (
     presets_from_file,
     presets_to_file,
 )
-from desktop_llm.storage.disk import write_atomically
+from desktop_llm.storage.disk import write_chosen
 
 MOST_BYTES = 10_000_000
 
@@ -39,13 +39,7 @@ def read_presets(path: Path) -> PresetFile:
 
 def write_presets(path: Path, presets: Sequence[Preset]) -> None:
     """The old file or the new one, for this person alone. Raises EnvironmentFault. Blocks."""
-    try:
-        write_atomically(path, presets_to_file(list(presets)))
-    except EnvironmentFault as fault:
-        if fault.code is not FaultCode.DATA_FOLDER_READ_ONLY:
-            raise
-        reason = fault.data.get("reason", "")
-        raise EnvironmentFault(FaultCode.FILE_UNWRITABLE, path=str(path), reason=reason) from fault
+    write_chosen(path, presets_to_file(list(presets)))
 
 
 def with_own_names(presets: Iterable[Preset], taken: Iterable[str]) -> list[Preset]:

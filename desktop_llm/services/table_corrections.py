@@ -18,7 +18,7 @@ from desktop_llm.core.tools import (
 from desktop_llm.ingest.reader import read_document
 from desktop_llm.services.labelling import labels_of
 from desktop_llm.services.tools import ToolService
-from desktop_llm.storage.disk import disk_faults
+from desktop_llm.storage.disk import write_chosen
 from desktop_llm.storage.table_runs import TableAbout, TableRun
 
 
@@ -34,8 +34,7 @@ def export_corrections(path: Path, work: TableWork, run: TableRun, shelf: ToolSe
             text = _text(work, about, row)
             if text.strip():
                 lines.append(_line(tool, step, text, corrected))
-    with disk_faults(path):
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_chosen(path, "".join(f"{line}\n" for line in lines))
     return len(lines)
 
 

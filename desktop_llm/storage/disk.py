@@ -33,9 +33,16 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def write_chosen(path: Path, text: str) -> None:
-    """As `write_atomically`, where a person chose the folder: it is none of this program's."""
-    try:
+    """As `write_atomically`, where a person chose the folder."""
+    with chosen_faults(path):
         write_atomically(path, text)
+
+
+@contextmanager
+def chosen_faults(path: Path) -> Iterator[None]:
+    """What is wrong with a folder that a person chose: it is none of this program's."""
+    try:
+        yield
     except EnvironmentFault as fault:
         if fault.code is FaultCode.DISK_FULL:
             raise

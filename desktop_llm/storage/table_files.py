@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.tables import (
     CellResult,
     Row,
@@ -18,7 +17,7 @@ from desktop_llm.core.tables import (
     result_columns,
     write_delimited,
 )
-from desktop_llm.storage.disk import disk_faults, sync
+from desktop_llm.storage.disk import chosen_faults, disk_faults, sync
 from desktop_llm.storage.table_runs import TableAbout
 
 XLSX_CELL = 32_767  # characters; Excel takes no more
@@ -102,23 +101,15 @@ def _write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
     """A file that takes the target's place once it is whole."""
-    try:
-        with disk_faults(target.parent):
-            descriptor, name = tempfile.mkstemp(
-                prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
-            )
-            os.close(descriptor)
-            path = Path(name)
-            try:
-                yield path
-                sync(path)
-                path.replace(target)
-            finally:
-                path.unlink(missing_ok=True)
-    except EnvironmentFault as fault:
-        if fault.code is FaultCode.DISK_FULL:
-            raise
-        reason = str(fault.data.get("reason", ""))
-        raise EnvironmentFault(
-            FaultCode.FILE_UNWRITABLE, path=str(target), reason=reason
-        ) from fault
+    with chosen_faults(target), disk_faults(target.parent):
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent
+        )
+        os.close(descriptor)
+        path = Path(name)
+        try:
+            yield path
+            sync(path)
+            path.replace(target)
+        finally:
+            path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from desktop_llm.core.language_packs import LanguagePack
 from desktop_llm.core.tables import write_delimited
 from desktop_llm.core.tasks import Task
 from desktop_llm.core.text import clean_text
-from desktop_llm.storage.disk import write_atomically
+from desktop_llm.storage.disk import write_chosen
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.pages.analysis import AnalysisDialog
 from desktop_llm.words import _
@@ -169,9 +169,7 @@ class AnalysisCare(QObject):
         delimiter = "\t" if chosen.lower().endswith(".tsv") else kinds.get(kind, ",")
         target = Path(chosen)
         self._bridge.write(
-            lambda: write_atomically(
-                target, "\ufeff" + write_delimited(rows[0], rows[1:], delimiter)
-            ),
+            lambda: write_chosen(target, "\ufeff" + write_delimited(rows[0], rows[1:], delimiter)),
             lambda _done: self._said(_("“{name}” is written.").format(name=target.name)),
             self._fail,
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.presets import (
     MOST_ENTRIES,
     NAME_LENGTH,
@@ -16,7 +15,7 @@ from desktop_llm.core.presets import (
     prompts_to_file,
 )
 from desktop_llm.core.text import clean_text
-from desktop_llm.storage.disk import write_atomically
+from desktop_llm.storage.disk import write_chosen
 
 MOST_BYTES = 10_000_000  # of a file
 PLAIN = (".txt", ".md")  # one prompt each
@@ -99,10 +98,4 @@ def _read_plain(path: Path, text: str) -> tuple[Sequence[Prompt], Sequence[LeftO
 
 def write_prompts(path: Path, prompts: Sequence[Prompt]) -> None:
     """The old file or the new one, for this person's eyes alone. Raises EnvironmentFault."""
-    try:
-        write_atomically(path, prompts_to_file(list(prompts)))
-    except EnvironmentFault as fault:
-        if fault.code is FaultCode.DISK_FULL:
-            raise
-        reason = str(fault.data.get("reason", ""))
-        raise EnvironmentFault(FaultCode.FILE_UNWRITABLE, path=str(path), reason=reason) from fault
+    write_chosen(path, prompts_to_file(list(prompts)))
