@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from desktop_llm.cli.following import follow
+from desktop_llm.cli.tool_values import checked_value
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.jobs import Job
-from desktop_llm.core.languages import find_language
 from desktop_llm.core.tables import Step
-from desktop_llm.core.tools import Tool, VariableKind
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.jobs import JobService
 from desktop_llm.services.models import ModelService
@@ -80,22 +79,8 @@ def _step(shelf: ToolService, given: str) -> Step:
     values = {}
     for each in filter(None, rest.split(";")):
         variable, _sign, value = each.partition("=")
-        values[variable.strip()] = _value(tool, variable.strip(), value.strip())
+        values[variable.strip()] = checked_value(tool, variable.strip(), value.strip())
     return Step(tool.id, values)
-
-
-def _value(tool: Tool, name: str, value: str) -> str:
-    variable = tool.variable(name)
-    if variable is None:
-        known = ", ".join(each.name for each in tool.variables) or "-"
-        raise EnvironmentFault(FaultCode.NO_SUCH_VARIABLE, tool=tool.id, name=name, known=known)
-    if variable.choices and variable.choice(value) is None:
-        known = ", ".join(each.value for each in variable.choices)
-        raise EnvironmentFault(FaultCode.NO_SUCH_CHOICE, name=name, value=value, known=known)
-    if variable.kind is VariableKind.LANGUAGE:
-        language = find_language(value)
-        return language.code if language else value
-    return value
 
 
 def _preview(

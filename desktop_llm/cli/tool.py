@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from desktop_llm.cli.tool_values import checked_value, unknown_variable
 from desktop_llm.core.aspects import JudgedAspect
 from desktop_llm.core.engine import PromptProgress, TextDelta
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
-from desktop_llm.core.languages import find_language
 from desktop_llm.core.text import clean_text
 from desktop_llm.core.text_tools import Anew, Judged, PartDone, ToolOutcome, ToolRequest
 from desktop_llm.core.tools import Tool, VariableKind
@@ -112,25 +112,12 @@ def _values(tool: Tool, options: argparse.Namespace) -> dict[str, str]:
     values = {}
     for given in options.set:
         name, _sign, value = given.partition("=")
-        variable = tool.variable(name)
-        if variable is None:
-            known = ", ".join(each.name for each in tool.variables)
-            raise EnvironmentFault(
-                FaultCode.NO_SUCH_VARIABLE, tool=tool.id, name=name, known=known or "-"
-            )
-        if variable.choices and variable.choice(value) is None:
-            known = ", ".join(each.value for each in variable.choices)
-            raise EnvironmentFault(FaultCode.NO_SUCH_CHOICE, name=name, value=value, known=known)
-        values[name] = value
+        values[name] = checked_value(tool, name, value)
     if options.to:
         wanted = next((v for v in tool.variables if v.kind is VariableKind.LANGUAGE), None)
         if wanted is None:
-            raise EnvironmentFault(
-                FaultCode.NO_SUCH_VARIABLE, tool=tool.id, name="--to",
-                known=", ".join(each.name for each in tool.variables) or "-",
-            )  # fmt: skip
-        language = find_language(options.to)
-        values[wanted.name] = language.code if language else options.to
+            raise unknown_variable(tool, "--to")
+        values[wanted.name] = checked_value(tool, wanted.name, options.to)
     return values
 
 
