@@ -132,6 +132,8 @@ class RowWorker:
         self, tool: Tool, values: Mapping[str, str], texts: Sequence[str]
     ) -> list[CellResult]:
         """One result a text, whatever is wrong with it."""
+        if tool.adapter:
+            raise EnvironmentFault(FaultCode.NO_ADAPTER, name=tool.adapter)
         if tool.output is not Output.LABELS:
             return [self._written(tool, values, text) for text in texts]
         results: list[CellResult | None] = [None] * len(texts)

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from desktop_llm.storage.disk import chosen_faults, disk_faults, sync
 from desktop_llm.storage.table_runs import TableAbout
 
 XLSX_CELL = 32_767  # characters; Excel takes no more
+EXACT = 1e15  # below it a spreadsheet keeps every digit of a whole number
 Results = Iterable[tuple[int, Row, list[CellResult | None]]]
 
 
@@ -89,7 +90,11 @@ def _write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
     book = Workbook(write_only=True)
     sheet = book.create_sheet("results")
 
-    def safe(cell: str) -> str:
+    def safe(cell: str) -> str | int | float:
+        for number in (int, float):  # what is written as it was; "007" is a text
+            with suppress(ValueError):
+                if str(number(cell)) == cell and abs(float(cell)) < EXACT:
+                    return number(cell)
         return str(ILLEGAL_CHARACTERS_RE.sub("", neutralised(cell)))[:XLSX_CELL]
 
     sheet.append([safe(name) for name in columns])

@@ -254,12 +254,14 @@ def test_a_workbook_is_written_without_formulas(tmp_path):
     from openpyxl import load_workbook
 
     run = open_table_run(tmp_path / "tables", "2" * 16)
-    run.take(read("text\n=1+1\n", TableFormat.XLSX))
+    run.take(read("text,n\n=1+1,-2.5\n007,3\nnan,123456789012345678\n", TableFormat.XLSX))
     run.add(0, {0: CellResult("=HYPERLINK(1)")})
     target = tmp_path / "out.xlsx"
     write_results(target, run.about(), [("title", False)], run.pages(1))
     sheet = load_workbook(target).active
-    assert [cell.value for cell in sheet[2]] == ["'=1+1", "'=HYPERLINK(1)", None]
+    assert [cell.value for cell in sheet[2]] == ["'=1+1", -2.5, "'=HYPERLINK(1)", None]
+    assert [cell.value for cell in sheet[3]][:2] == ["007", 3]
+    assert [cell.value for cell in sheet[4]][:2] == ["nan", "123456789012345678"]
     assert {cell.data_type for cell in sheet[2]} <= {"inlineStr", "s", "n"}
     run.close()
 
