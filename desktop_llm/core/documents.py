@@ -5,6 +5,7 @@ from enum import StrEnum
 
 FILE_BYTES = 100_000_000  # larger files are refused
 TEXT_CHARACTERS = 2_000_000  # more than any local model reads; the rest is left out, and it is said
+TABLE_CHARACTERS = 20_000_000  # of a table: its rows are read one by one
 PAGES = 2000  # of a PDF that are read
 PASTE = 4000  # characters; a longer text that is pasted becomes an attachment
 

@@ -97,6 +97,7 @@ class FaultCode(StrEnum):
     NO_SUCH_ROW = "no-such-row"
     TABLE_EMPTY = "table-empty"
     TABLE_BROKEN = "table-broken"
+    TABLE_LONG = "table-long"
     TABLE_WIDE = "table-wide"
     ROW_EMPTY = "row-empty"
     ROW_BROKEN = "row-broken"

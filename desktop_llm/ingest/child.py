@@ -1,6 +1,7 @@
 """Reads one document, in a process that can be killed.
 
-Its bytes come through stdin, its suffix is the only argument. No file, no network, little memory.
+Its bytes come through stdin; the arguments are its suffix and how many characters are wanted. No
+file, no network, little memory.
 One JSON object goes out: the text with what is known of it, or `fault`, a `FaultCode`.
 """
 
@@ -155,9 +156,9 @@ def parser_of(content: bytes, suffix: str) -> str:
     return "text"
 
 
-def read(content: bytes, suffix: str) -> dict[str, Any]:
+def read(content: bytes, suffix: str, most: int = TEXT_CHARACTERS) -> dict[str, Any]:
     """`kind`, `text`, `encoding`, `pages`, `left_out`. Raises RefusedError and whatever a parser
-    raises.
+    raises. `most`: characters that are taken of a text or a table.
     """
     parser = parser_of(content, suffix)
     if parser == "pdf":
@@ -165,14 +166,14 @@ def read(content: bytes, suffix: str) -> dict[str, Any]:
     if parser == "docx":
         return _docx(content)
     if parser == "xlsx":
-        return _xlsx(content)
+        return _xlsx(content, most)
     if content.startswith(OLE):
         locked = "EncryptedPackage".encode("utf-16-le") in content
         raise RefusedError(FaultCode.DOCUMENT_LOCKED if locked else FaultCode.DOCUMENT_NOT_TEXT)
     if content.startswith(IMAGES) or _BITMAP.match(content) or _IMAGE_BOX.match(content):
         raise RefusedError(FaultCode.DOCUMENT_IS_IMAGE)
     try:
-        return _html(content) if parser == "html" else _plain(content, suffix)
+        return _html(content) if parser == "html" else _plain(content, suffix, most)
     except RefusedError as refused:
         if refused.code is FaultCode.DOCUMENT_NOT_TEXT and suffix in IMAGE_SUFFIXES:
             raise RefusedError(FaultCode.DOCUMENT_IS_IMAGE) from refused
@@ -184,11 +185,11 @@ def _html(content: bytes) -> dict[str, Any]:
     return _found(DocumentKind.HTML, [html_text(text)], encoding)
 
 
-def _plain(content: bytes, suffix: str) -> dict[str, Any]:
-    most = 4 * TEXT_CHARACTERS + 64  # bytes, which are more characters than are taken
-    text, encoding = decoded(content[:most], whole=len(content) <= most)
+def _plain(content: bytes, suffix: str, most: int) -> dict[str, Any]:
+    enough = 4 * most + 64  # bytes, which are more characters than are taken
+    text, encoding = decoded(content[:enough], whole=len(content) <= enough)
     kind = DocumentKind.TABLE if suffix in (".csv", ".tsv") else DocumentKind.TEXT
-    return _found(kind, [text], encoding)
+    return _found(kind, [text], encoding, most=most)
 
 
 def _found(
@@ -197,10 +198,11 @@ def _found(
     encoding: str = "",
     pages: int | None = None,
     left_out: bool = False,
+    most: int = TEXT_CHARACTERS,
 ) -> dict[str, Any]:
     """As much of the parts as is taken."""
     taken: list[str] = []
-    room = TEXT_CHARACTERS
+    room = most
     for part in parts:
         if len(part) > room:
             taken.append(part[:room])
@@ -361,7 +363,7 @@ def _pdf(content: bytes) -> dict[str, Any]:
 # --- Excel ----------------------------------------------------------------------------------------
 
 
-def _xlsx(content: bytes) -> dict[str, Any]:
+def _xlsx(content: bytes, most: int) -> dict[str, Any]:
     """The first sheet as CSV, with the values that formulas had when it was saved."""
     import openpyxl
 
@@ -370,7 +372,7 @@ def _xlsx(content: bytes) -> dict[str, Any]:
     )
     sheets = book.worksheets
     rows = sheets[0].iter_rows(values_only=True) if sheets else ()
-    return _found(DocumentKind.TABLE, map(_csv_line, rows))
+    return _found(DocumentKind.TABLE, map(_csv_line, rows), most=most)
 
 
 def _csv_line(cells: Iterable[Any]) -> str:
@@ -547,13 +549,14 @@ def main() -> None:
     warnings.simplefilter("ignore")  # they would hold the person's text
     content = sys.stdin.buffer.read(FILE_BYTES)
     suffix = sys.argv[1] if len(sys.argv) > 1 else ""
+    most = int(sys.argv[2]) if len(sys.argv) > 2 else TEXT_CHARACTERS
     _import(PARSERS[parser_of(content, suffix)])
     drop_privileges()
     limit(MEMORY_LIMIT)
     leave_network()
     refuse_files_and_network()
     try:
-        answer = read(content, suffix)
+        answer = read(content, suffix, most)
     except RefusedError as refused:
         answer = {"fault": refused.code.value, "reason": refused.reason}
     except (MemoryError, RecursionError):

@@ -22,7 +22,7 @@ from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.text import clean_text
 
 TIME_LIMIT = 60.0  # seconds
-ANSWER_BYTES = 5 * TEXT_CHARACTERS  # of JSON in UTF-8
+ANSWER_BYTES = 5  # of JSON in UTF-8, a character
 PORTION = 1 << 20  # bytes handed over at a time
 LOOK = 0.1  # seconds between two looks at whether it is to end
 # A pipe without a writer would never open; Windows would change line ends.
@@ -54,21 +54,24 @@ class _Answer(msgspec.Struct):
 _ANSWERS = msgspec.json.Decoder(_Answer)
 
 
-def read_document(path: Path, cancelled: threading.Event | None = None) -> Document:
+def read_document(
+    path: Path, cancelled: threading.Event | None = None, most: int = TEXT_CHARACTERS
+) -> Document:
     """Blocks, for seconds where it is long. Raises EnvironmentFault for what is no file, is none
-    that can be read, or takes too much; CancelledError.
+    that can be read, or takes too much; CancelledError. `most`: characters that are taken of a
+    text or a table.
     """
     name = clean_text(path.name or str(path))
     digest = hashlib.sha256()
     try:
         with _open(path, name) as file:
-            said, size = _ask(path.suffix.lower(), name, file, digest, cancelled)
+            said, size = _ask(path.suffix.lower(), name, file, digest, cancelled, most)
     except OSError as error:
         raise EnvironmentFault(
             FaultCode.FILE_UNREADABLE, path=name, reason=error.strerror or ""
         ) from error
     # Else it was killed for its time, or by the system for its memory.
-    if not said.endswith(b"\n") or len(said) > ANSWER_BYTES:
+    if not said.endswith(b"\n") or len(said) > ANSWER_BYTES * most:
         raise EnvironmentFault(FaultCode.DOCUMENT_TOO_MUCH, path=name)
     try:
         answer = _ANSWERS.decode(said)
@@ -81,7 +84,7 @@ def read_document(path: Path, cancelled: threading.Event | None = None) -> Docum
     return Document(
         name=name,
         kind=answer.kind,
-        text=clean_text(answer.text[:TEXT_CHARACTERS]),
+        text=clean_text(answer.text[:most]),
         size_bytes=size,
         sha256=digest.hexdigest(),
         encoding=answer.encoding,
@@ -116,12 +119,13 @@ def _ask(
     file: IO[bytes],
     digest: "hashlib._Hash",
     cancelled: threading.Event | None,
+    most: int,
 ) -> tuple[bytes, int]:
     """What the child says, and the size of the file. Raises OSError, EnvironmentFault,
     CancelledError.
     """
     child = subprocess.Popen(
-        (*COMMAND, suffix),
+        (*COMMAND, suffix, str(most)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # warnings there would hold the person's text
@@ -143,7 +147,7 @@ def _ask(
         size = _hand_over(file, child.stdin, digest)
         if size > FILE_BYTES:  # it grew, or lies about its size as those of /proc do
             raise _too_large(name)
-        said = child.stdout.read(ANSWER_BYTES + 1)
+        said = child.stdout.read(ANSWER_BYTES * most + 1)
     finally:
         ended.set()
         watcher.join()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from desktop_llm.core.documents import TABLE_CHARACTERS
 from desktop_llm.core.errors import DesktopLlmError, EnvironmentFault, FaultCode
 from desktop_llm.core.jobs import Job, JobKind, JobPhase, JobProgress, JobState
 from desktop_llm.core.settings import Settings
@@ -84,11 +85,9 @@ def read_source(path: Path) -> Table:
             raise EnvironmentFault(FaultCode.TABLE_EMPTY, path=path.name)
         return Table(TableFormat.FOLDER, ("file",), tuple(Row((name,)) for name in names))
     form = format_of(path)
-    document = read_document(path)
+    document = read_document(path, most=TABLE_CHARACTERS)
     if document.left_out:
-        raise EnvironmentFault(
-            FaultCode.TEXT_TOO_LONG, length=document.size_bytes, most=len(document.text)
-        )
+        raise EnvironmentFault(FaultCode.TABLE_LONG, path=path.name, most=TABLE_CHARACTERS)
     return read_table(document.text, form, path.name)
 
 

@@ -384,6 +384,10 @@ WORDS: dict[FaultCode, Callable[[], tuple[str, str]]] = {
         _("“{path}” could not be read as a table: {reason}."),
         _("Open it in a spreadsheet program and save it as CSV."),
     ),
+    FaultCode.TABLE_LONG: lambda: (
+        _("“{path}” is too long: {most} characters of a table are possible."),
+        _("Divide it into several files."),
+    ),
     FaultCode.TABLE_WIDE: lambda: (
         _("“{path}” has {columns} columns, and {most} are possible."),
         _("Check what separates its cells, or leave columns out."),

@@ -624,7 +624,7 @@ def _cancelled_after(path, delay):
 def test_the_child_is_limited():
     script = (
         "import resource, desktop_llm.ingest.child as child\n"
-        "def read(content, suffix):\n"
+        "def read(content, suffix, most):\n"
         "    names = ('AS', 'FSIZE', 'NPROC', 'CORE')\n"
         "    limits = [resource.getrlimit(getattr(resource, 'RLIMIT_' + n))[1] for n in names]\n"
         "    return {'limits': limits}\n"
@@ -648,7 +648,7 @@ def test_the_child_is_limited():
 def test_the_child_opens_and_starts_nothing(attempt):
     script = (
         "import socket, subprocess, desktop_llm.ingest.child as child\n"
-        "def read(content, suffix):\n"
+        "def read(content, suffix, most):\n"
         f"    {attempt}\n"
         "child.read = read\n"
         "child.main()\n"

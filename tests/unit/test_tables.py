@@ -135,6 +135,17 @@ def test_encodings_are_found_out(tmp_path, encoding):
     assert [list(row.cells) for row in read_source(path).rows] == rows
 
 
+def test_a_long_table_is_read_whole_and_a_longer_one_refused(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    row = "a text of some length, " * 4
+    path.write_text("id,text\n" + "".join(f'{at},"{row}"\n' for at in range(100_000)))
+    table = read_source(path)
+    assert len(table.rows) == 100_000
+    assert table.rows[-1].cells == ("99999", row)
+    monkeypatch.setattr("desktop_llm.services.tables.TABLE_CHARACTERS", 1_000_000)
+    assert fault(read_source, path) is FaultCode.TABLE_LONG
+
+
 def test_a_binary_file_is_no_table(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(bytes(range(256)) * 40)
