@@ -14,7 +14,7 @@ from desktop_llm.core.tables import Step
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.jobs import JobService
 from desktop_llm.services.models import ModelService
-from desktop_llm.services.tables import RowWorker, Tables
+from desktop_llm.services.tables import RowWorker, Tables, for_rows
 from desktop_llm.services.text_tools import TextTools
 from desktop_llm.services.tools import ToolService
 from desktop_llm.storage.library import Library
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 def _step(shelf: ToolService, given: str) -> Step:
     """Raises EnvironmentFault for a tool, a variable or a choice that is not there."""
     name, _sign, rest = given.partition(":")
-    tool = shelf.find(name)
+    tool = for_rows(shelf.find(name))
     values = {}
     for each in filter(None, rest.split(";")):
         variable, _sign, value = each.partition("=")

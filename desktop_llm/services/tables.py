@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from desktop_llm.services.jobs import JobService
 from desktop_llm.services.labelling import Labeller
 from desktop_llm.services.models import ModelService, load_options
 from desktop_llm.services.runner import JobRun, Lane
-from desktop_llm.services.text_tools import TextTools
+from desktop_llm.services.text_tools import ASPECTS, FIND_ASPECTS, TextTools
 from desktop_llm.services.tool_asking import model_key
 from desktop_llm.services.tools import ToolService
 from desktop_llm.storage.library import Library
@@ -89,6 +89,12 @@ def read_source(path: Path) -> Table:
     if document.left_out:
         raise EnvironmentFault(FaultCode.TABLE_LONG, path=path.name, most=TABLE_CHARACTERS)
     return read_table(document.text, form, path.name)
+
+
+def for_rows(tool: Tool) -> Tool:
+    """As it works on a row: a label for all of it, not for what it speaks of."""
+    kept = tuple(each for each in tool.variables if each.name not in (ASPECTS, FIND_ASPECTS))
+    return replace(tool, variables=kept)
 
 
 @dataclass(frozen=True, slots=True)

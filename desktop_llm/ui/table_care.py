@@ -18,9 +18,9 @@ from desktop_llm.words.faults import word_fault
 if TYPE_CHECKING:
     from desktop_llm.core.jobs import Job
     from desktop_llm.core.tables import Table
+    from desktop_llm.core.tools import Tool
     from desktop_llm.services.bundle import Services
     from desktop_llm.services.tables import Preview, RowWorker
-    from desktop_llm.services.tools import Shelf
     from desktop_llm.ui.models.table_rows import ShownRow, ShownStep
     from desktop_llm.ui.pages.table_results import TableResults
     from desktop_llm.ui.pages.table_setup import Source, TableSetup
@@ -74,14 +74,16 @@ class TableCare(QObject):
         dialog.start_wanted.connect(lambda: self._start(dialog))
         dialog.finished.connect(lambda _result: self._closed())
 
-        def show(shelf: "Shelf") -> None:
-            if isValid(dialog):
-                values = {tool.id: default_values(tool, "") for tool in shelf.tools}
-                dialog.show_tools(shelf.tools, values)
+        def read() -> "list[Tool]":
+            from desktop_llm.services.tables import for_rows
 
-        self._bridge.run(
-            lambda: services.tools.shelf.shelf(), show, lambda fault: self._tell(dialog, fault)
-        )
+            return [for_rows(tool) for tool in services.tools.shelf.shelf().tools]
+
+        def show(tools: "list[Tool]") -> None:
+            if isValid(dialog):
+                dialog.show_tools(tools, {tool.id: default_values(tool, "") for tool in tools})
+
+        self._bridge.run(read, show, lambda fault: self._tell(dialog, fault))
         return dialog
 
     def _closed(self) -> None:

@@ -144,6 +144,7 @@ def runners(folders):
         (["t.csv", "--column", "nowhere"], "nowhere"),
         (["t.csv", "--tool", "nonsense"], "nonsense"),
         (["t.csv", "--tool", "translate:into=de"], "into"),
+        (["t.csv", "--tool", "sentiment:aspects=price"], "aspects"),
         (["t.csv", "--output", "t.csv"], "t.csv"),
         (["t.parquet"], "t.parquet"),
     ],
