@@ -93,7 +93,7 @@ def read_table(text: str, form: TableFormat, name: str) -> Table:
     if form is TableFormat.JSONL:
         return _from_json(text, name)
     delimiter = {TableFormat.TSV: "\t", TableFormat.XLSX: ","}.get(form) or _delimiter(text)
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # the process' own
     try:
         lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter) if line]
     except csv.Error as error:

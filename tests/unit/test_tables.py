@@ -84,6 +84,13 @@ def test_ragged_rows_are_kept_and_counted():
     assert table.ragged == 2
 
 
+def test_reading_leaves_no_other_limit_to_others():
+    before = csv.field_size_limit()
+    read("a,b\n1,2\n")
+    assert csv.field_size_limit() >= before
+    assert len(read(f"a\n{'x' * 200_000}\n").rows[0].cells[0]) == 200_000
+
+
 def test_a_row_of_empty_cells_is_a_row():
     table = read("id,text\n1,a\n,\n3,c\n")
     assert [row.cells for row in table.rows] == [("1", "a"), ("", ""), ("3", "c")]
