@@ -22,7 +22,7 @@ from desktop_llm.storage.logs import ENGINE_LOG, rotate
 from desktop_llm.storage.paths import resolve_folders
 from desktop_llm.storage.settings import SettingsFile
 from desktop_llm.words import _, counted
-from desktop_llm.words.amounts import left_words
+from desktop_llm.words.amounts import about_words
 from desktop_llm.words.faults import word_fault
 
 
@@ -107,7 +107,7 @@ def _preview(
     for row in rows:
         print(json.dumps(row, ensure_ascii=False))
     count = counted("{number} row", "{number} rows", len(found.table.rows))
-    print(f"desktop-llm: {count}, {left_words(found.seconds)}", file=sys.stderr)
+    print(f"desktop-llm: {count}: {about_words(found.seconds)}", file=sys.stderr)
     if found.table.ragged:
         print(f"desktop-llm: {ragged_words(found.table.ragged)}", file=sys.stderr)
     return 0

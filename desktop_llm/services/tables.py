@@ -91,6 +91,23 @@ def read_source(path: Path) -> Table:
     return read_table(document.text, form, path.name)
 
 
+@dataclass(frozen=True, slots=True)
+class RowTexts:
+    """What the tools read of rows. `place`: of the column with the texts."""
+
+    source: Path
+    form: TableFormat
+    place: int
+
+    def of(self, row: Row) -> str:
+        """Blocks where it is a document. Raises EnvironmentFault for what cannot be read."""
+        if row.flaw:
+            raise EnvironmentFault(FaultCode.ROW_BROKEN, reason=row.flaw)
+        if self.form is TableFormat.FOLDER:
+            return read_document(self.source / row.cells[0]).text
+        return clean_text(row.cells[self.place])
+
+
 def for_rows(tool: Tool) -> Tool:
     """As it works on a row: a label for all of it, not for what it speaks of."""
     kept = tuple(each for each in tool.variables if each.name not in (ASPECTS, FIND_ASPECTS))
@@ -133,7 +150,29 @@ class RowWorker:
     def cancel(self) -> None:
         self._work.cancel()
 
-    def apply(
+    def prepare(self, tool: Tool) -> None:
+        """Loads the model."""
+        model = self._models.find(self._model or tool.model or self._settings().model)
+        options = model.settings.applied_to(load_options(self._settings()))
+        self._work.load(model, options)
+
+    def work(
+        self, tool: Tool, values: Mapping[str, str], texts: RowTexts, rows: Sequence[Row]
+    ) -> list[CellResult]:
+        """One result a row, whatever is wrong with it."""
+        results: list[CellResult | None] = [None] * len(rows)
+        read: dict[int, str] = {}
+        for at, row in enumerate(rows):
+            try:
+                read[at] = texts.of(row)
+            except EnvironmentFault as fault:
+                results[at] = self._flawed(fault)
+        made = self._apply(tool, values, list(read.values()))
+        for at, result in zip(read, made, strict=True):
+            results[at] = result
+        return [result for result in results if result is not None]
+
+    def _apply(
         self, tool: Tool, values: Mapping[str, str], texts: Sequence[str]
     ) -> list[CellResult]:
         """One result a text, whatever is wrong with it."""
@@ -202,9 +241,7 @@ class RowWorker:
 
     def _labeller(self, tool: Tool, values: Mapping[str, str], language: str) -> Labeller:
         """The prompt of a step in a language is calibrated once."""
-        model = self._models.find(self._model or tool.model or self._settings().model)
-        options = model.settings.applied_to(load_options(self._settings()))
-        self._work.load(model, options)
+        self.prepare(tool)
         key = (json.dumps([tool.id, dict(values)], sort_keys=True), language)
         if key not in self._labellers:
             self._labellers[key] = Labeller(self._work, tool, values, language)
@@ -267,19 +304,26 @@ class Tables:
 
     def preview(
         self, source: Path, steps: Sequence[Step], worker: RowWorker, column: str = "",
-        rows: int = PREVIEWED,
+        on_done: Callable[[int, int], object] = lambda _done, _of: None,
     ) -> Preview:  # fmt: skip
-        """The tools on the first rows, and how long all would take."""
+        """The tools on the first rows, and how long all would take. `on_done` hears of how many
+        results of how many.
+        """
         table = read_source(source)
         chosen = "" if table.form is TableFormat.FOLDER else column or table.text_column()
-        texts = [text_of(source, table, row, chosen) for row in table.rows[:rows]]
+        texts = RowTexts(source, table.form, table.column(chosen) if chosen else 0)
+        rows = table.rows[:PREVIEWED]
         results, seconds = [], 0.0
-        for step in steps:
-            tool = self._shelf.find(step.tool)
-            worker.apply(tool, step.values, texts[:1])  # what loads does so once
+        for at, step in enumerate(steps):
+            tool, made = self._shelf.find(step.tool), list[CellResult]()
+            worker.prepare(tool)
             begun = time.monotonic()
-            results.append(tuple(worker.apply(tool, step.values, texts)))
-            seconds += (time.monotonic() - begun) / max(1, len(texts)) * len(table.rows)
+            most = batch_of(tool)
+            for first in range(0, len(rows), most):
+                made += worker.work(tool, step.values, texts, rows[first : first + most])
+                on_done(at * len(rows) + len(made), len(steps) * len(rows))
+            results.append(tuple(made))
+            seconds += (time.monotonic() - begun) / max(1, len(rows)) * len(table.rows)
         return Preview(table, chosen, tuple(results), seconds)
 
     def retry_errors(self, work: TableWork) -> int:
@@ -387,13 +431,13 @@ class TableJob:
         assert about is not None
         steps = len(work.steps)
         pace = _Pace(sum(map(rows.done, range(steps))), about.rows, steps)
-        place = 0 if about.form is TableFormat.FOLDER else about.columns.index(work.column)
+        texts = RowTexts(source, about.form, about.columns.index(work.column) if work.column else 0)
         for at, step in enumerate(work.steps):
             tool = shelf.find(step.tool)
-            most = BATCH if tool.output is Output.LABELS else WRITTEN_BATCH
-            for batch in _batches(rows, at, most):
+            for batch in _batches(rows, at, batch_of(tool)):
                 run.check()
-                results = self._results(source, about.form, place, tool, step, batch, worker)
+                made = worker.work(tool, step.values, texts, [row for _number, row in batch])
+                results = dict(zip((number for number, _row in batch), made, strict=True))
                 rows.add(at, results)
                 run.report(pace.after(len(results)))
         run.report(JobProgress(about.rows, about.rows, 0.0, JobPhase.PLACING))
@@ -404,22 +448,6 @@ class TableJob:
             "errors": sum(errors for errors, _doubted, _corrected in tallies),
             "doubted": sum(doubted for _errors, doubted, _corrected in tallies),
         }  # fmt: skip
-
-    def _results(
-        self, source: Path, form: TableFormat, place: int, tool: Tool, step: Step,
-        batch: Sequence[tuple[int, Row]], worker: RowWorker,
-    ) -> dict[int, CellResult]:  # fmt: skip
-        found: dict[int, CellResult] = {}
-        texts: dict[int, str] = {}
-        for number, row in batch:
-            try:
-                if row.flaw:
-                    raise EnvironmentFault(FaultCode.ROW_BROKEN, reason=row.flaw)
-                texts[number] = _text(source, form, row, place)
-            except EnvironmentFault as fault:
-                found[number] = CellResult("", error=self._say(fault))
-        results = worker.apply(tool, step.values, list(texts.values()))
-        return found | dict(zip(texts, results, strict=True))
 
 
 def write_work(work: TableWork, rows: TableRun, shelf: ToolService) -> Path:
@@ -433,19 +461,9 @@ def write_work(work: TableWork, rows: TableRun, shelf: ToolService) -> Path:
     return target
 
 
-def text_of(source: Path, table: Table, row: Row, column: str) -> str:
-    """What the tools read of a row; empty where it cannot be read."""
-    place = table.column(column) if column else 0
-    try:
-        return _text(source, table.form, row, place)
-    except EnvironmentFault:
-        return ""
-
-
-def _text(source: Path, form: TableFormat, row: Row, place: int) -> str:
-    if form is TableFormat.FOLDER:
-        return read_document(source / row.cells[0]).text
-    return clean_text(row.cells[place])
+def batch_of(tool: Tool) -> int:
+    """How many rows are worked on before any of their results is kept."""
+    return BATCH if tool.output is Output.LABELS else WRITTEN_BATCH
 
 
 def _batches(rows: TableRun, step: int, most: int) -> Iterator[list[tuple[int, Row]]]:

@@ -132,12 +132,19 @@ class TableCare(QObject):
         self._worker = worker
         dialog.show_busy(True)
 
+        def heard(done: int, of: int) -> None:
+            self._bridge.post(lambda: worked(done, of))
+
+        def worked(done: int, of: int) -> None:
+            if self._worker is worker and isValid(dialog):
+                dialog.show_part(done, of)
+
         def make() -> "tuple[Preview, list[ShownStep]] | None":
             from desktop_llm.engine.client import CancelledError
             from desktop_llm.ui.shown_steps import shown_step
 
             try:
-                found = services.tables.preview(source.path, steps, worker, column)
+                found = services.tables.preview(source.path, steps, worker, column, heard)
             except CancelledError:
                 return None
             return found, [shown_step(services, step) for step in steps]

@@ -27,6 +27,8 @@ def word_fault(fault: DesktopLlmError) -> Wording:
     for name, value in fault.data.items():
         if name.endswith("_bytes") and isinstance(value, int | float):
             values[name.removesuffix("_bytes")] = _size(value)
+        elif name in _COUNTS and isinstance(value, int):
+            values[name] = f"{value:,}"
     if fault.code is FaultCode.MODEL_TOO_LARGE:
         what, next_step = _too_large(fault.data)
     return Wording(what.format_map(values), next_step.format_map(values))
@@ -36,6 +38,9 @@ def brief_fault(code: FaultCode) -> str:
     """What happened, where no more than its kind is known: without what is in brackets."""
     what, _next_step = WORDS[code]()
     return _BRACKETS.sub("", what).format_map(_Values()).rstrip(".。")
+
+
+_COUNTS = ("most", "length", "columns")  # shown with their thousands
 
 
 class _Values(dict[str, object]):

@@ -56,6 +56,7 @@ def test_sentiment_of_a_table(folders, tmp_path):
     shown = batch(folders, source, "--preview", "--json")
     assert shown.returncode == 0, shown.stderr
     preview = json.loads(shown.stdout)
+    assert "text" in preview["rows"][2]["sentiment_error"]
     assert len(preview["rows"]) == 10
     assert preview["seconds"] > 0
     done = batch(folders, source)

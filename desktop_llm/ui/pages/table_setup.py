@@ -215,8 +215,14 @@ class TableSetup(QDialog):
         self._show_about()
         self._enable()
 
+    def show_part(self, done: int, of: int) -> None:
+        """Of the preview."""
+        self.bar.setRange(0, of)
+        self.bar.setValue(done)
+
     def show_busy(self, busy: bool) -> None:
         """A preview is being made."""
+        self.bar.setRange(0, 0)  # how far is not known yet
         self.bar.setVisible(busy)
         self.stop_button.setVisible(busy)
         self.preview_button.setVisible(not busy)
