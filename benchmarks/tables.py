@@ -22,7 +22,7 @@ import psutil
 
 from desktop_llm.core.jobs import ENDED, JobState
 from desktop_llm.services.jobs import JobService
-from desktop_llm.services.tables import BATCH
+from desktop_llm.services.row_work import BATCH
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.table_runs import TableRun, open_table_run, table_run_keys
 

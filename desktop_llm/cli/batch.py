@@ -14,7 +14,8 @@ from desktop_llm.core.tables import Step
 from desktop_llm.engine.client import EngineClient
 from desktop_llm.services.jobs import JobService
 from desktop_llm.services.models import ModelService
-from desktop_llm.services.tables import RowWorker, Tables, for_rows
+from desktop_llm.services.row_work import RowWorker, for_rows
+from desktop_llm.services.tables import Tables
 from desktop_llm.services.text_tools import TextTools
 from desktop_llm.services.tools import ToolService
 from desktop_llm.storage.library import Library

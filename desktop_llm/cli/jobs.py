@@ -100,7 +100,7 @@ def run_runner(options: argparse.Namespace) -> int:
     from desktop_llm.services.network import Network
     from desktop_llm.services.optimisation import Bench, Optimisation
     from desktop_llm.services.runner import Kind, Runner
-    from desktop_llm.services.tables import TableJob
+    from desktop_llm.services.table_job import TableJob
     from desktop_llm.services.verification import Verification
     from desktop_llm.storage.jobs import open_jobs
     from desktop_llm.storage.library import Library

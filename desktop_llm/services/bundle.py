@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from desktop_llm.services.jobs import JobService
     from desktop_llm.services.language import LanguageTools
     from desktop_llm.services.language_packs import LanguagePacks
-    from desktop_llm.services.tables import RowWorker, Tables
+    from desktop_llm.services.row_work import RowWorker
+    from desktop_llm.services.tables import Tables
     from desktop_llm.services.text_tools import TextTools
     from desktop_llm.services.tools import ToolService
     from desktop_llm.storage.tool_history import ToolHistory
@@ -145,7 +146,7 @@ class ToolsOnDemand:
 
     def row_worker(self, say: Callable[[DesktopLlmError], str]) -> "RowWorker":
         """For one preview, which it can be cancelled with. `say`: a fault in a sentence."""
-        from desktop_llm.services.tables import RowWorker
+        from desktop_llm.services.row_work import RowWorker
 
         return RowWorker(self._engine, self._models, self._settings, self.work, "", say)
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from desktop_llm.core.tables import Table
     from desktop_llm.core.tools import Tool
     from desktop_llm.services.bundle import Services
-    from desktop_llm.services.tables import Preview, RowWorker
+    from desktop_llm.services.row_work import RowWorker
+    from desktop_llm.services.tables import Preview
     from desktop_llm.ui.models.table_rows import ShownRow, ShownStep
     from desktop_llm.ui.pages.table_results import TableResults
     from desktop_llm.ui.pages.table_setup import Source, TableSetup
@@ -75,7 +76,7 @@ class TableCare(QObject):
         dialog.finished.connect(lambda _result: self._closed())
 
         def read() -> "list[Tool]":
-            from desktop_llm.services.tables import for_rows
+            from desktop_llm.services.row_work import for_rows
 
             return [for_rows(tool) for tool in services.tools.shelf.shelf().tools]
 
@@ -98,7 +99,7 @@ class TableCare(QObject):
 
         def read() -> "tuple[Table, Source]":
             from desktop_llm.core.tables import TableFormat
-            from desktop_llm.services.tables import read_source
+            from desktop_llm.services.row_work import read_source
             from desktop_llm.storage.table_files import free_target
             from desktop_llm.ui.pages.table_setup import Source
 

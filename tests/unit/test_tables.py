@@ -23,7 +23,9 @@ from desktop_llm.core.tables import (
     result_columns,
     write_delimited,
 )
-from desktop_llm.services.tables import TableJob, read_source, state_of
+from desktop_llm.services.row_work import read_source
+from desktop_llm.services.table_job import TableJob
+from desktop_llm.services.tables import state_of
 from desktop_llm.storage.paths import Folders
 from desktop_llm.storage.table_files import free_target, write_results
 from desktop_llm.storage.table_runs import open_table_run, remove_table_run, table_run_keys
@@ -149,7 +151,7 @@ def test_a_long_table_is_read_whole_and_a_longer_one_refused(tmp_path, monkeypat
     table = read_source(path)
     assert len(table.rows) == 100_000
     assert table.rows[-1].cells == ("99999", row)
-    monkeypatch.setattr("desktop_llm.services.tables.TABLE_CHARACTERS", 1_000_000)
+    monkeypatch.setattr("desktop_llm.services.row_work.TABLE_CHARACTERS", 1_000_000)
     assert fault(read_source, path) is FaultCode.TABLE_LONG
 
 
