@@ -156,6 +156,9 @@ QDoubleSpinBox::up-button, QDoubleSpinBox::down-button { subcontrol-origin: bord
 QSpinBox::up-arrow, QSpinBox::down-arrow { width: 0; height: 0; }
 QSlider { min-height: 20px; background: transparent; }
 QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $border; }
+QCheckBox::indicator:unchecked { width: 13px; height: 13px; border: 1px solid $muted;
+  border-radius: 3px; background: $surface; }
+QCheckBox::indicator:unchecked:disabled { border-color: $border; background: $window; }
 QSlider::sub-page:horizontal { border-radius: 2px; background: $muted; }
 QSlider[changed="true"]::sub-page:horizontal { background: $accent; }
 QSlider::handle:horizontal { width: 14px; height: 14px; margin: -6px 0; border-radius: 8px;
