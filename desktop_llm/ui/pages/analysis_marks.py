@@ -39,6 +39,17 @@ KINDS = {
 }  # fmt: skip
 
 
+PARTS_OF_SPEECH = {  # of Universal Dependencies
+    "ADJ": noted("adjective"), "ADP": noted("preposition or postposition"),
+    "ADV": noted("adverb"), "AUX": noted("auxiliary verb"), "CCONJ": noted("and, or, but"),
+    "DET": noted("article or determiner"), "INTJ": noted("interjection"), "NOUN": noted("noun"),
+    "NUM": noted("number"), "PART": noted("particle"), "PRON": noted("pronoun"),
+    "PROPN": noted("name"), "PUNCT": noted("punctuation"),
+    "SCONJ": noted("that, because, if"), "SYM": noted("symbol"), "VERB": noted("verb"),
+    "X": noted("other"),
+}  # fmt: skip
+
+
 def kind_words(label: str) -> str:
     return _(KINDS[label]) if label in KINDS else label
 
@@ -62,7 +73,7 @@ class NamesPanel(Panel):
         rows.addWidget(self.export_button("names", self.table), 0, Qt.AlignmentFlag.AlignRight)
         self._there.addWidget(right)
         self._there.setHandleWidth(1)
-        self._there.setSizes([520, 320])
+        self._there.setSizes([440, 400])
         self._analysis: Analysis | None = None
         self._text = ""
         self._missing = self.needs_pack(
@@ -99,7 +110,7 @@ class NamesPanel(Panel):
             QColor(colour)
             for colour in (
                 tokens.accent, tokens.syntax_number, tokens.syntax_string, tokens.syntax_keyword,
-                tokens.danger, tokens.muted,
+                tokens.muted,
             )
         ]  # fmt: skip
         chosen = {kind: colours[at % len(colours)] for at, (kind, _n) in enumerate(by_count)}
@@ -189,7 +200,7 @@ class SentencePanel(Panel):
             (word.text, word.lemma, word.part_of_speech, word.relation,
              words[word.head].text if 0 <= word.head < len(words) else "")
             for word in words
-        ])  # fmt: skip
+        ], {tag: _(tip) for tag, tip in PARTS_OF_SPEECH.items()})  # fmt: skip
 
 
 def sentence_lengths(analysis: Analysis, text: str) -> list[int]:

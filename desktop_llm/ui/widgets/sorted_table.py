@@ -1,6 +1,6 @@
 """Rows of texts and numbers, sorted by a click on a head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSortFilterProxyModel, Qt
@@ -35,13 +35,18 @@ class SortedTable(QTableView):
         head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
-    def show_rows(self, rows: Sequence[Sequence[Any]]) -> None:
+    def show_rows(
+        self, rows: Sequence[Sequence[Any]], tips: Mapping[str, str] | None = None
+    ) -> None:
+        """`tips`: what a cell with that text says when it is pointed at."""
         self._items.removeRows(0, self._items.rowCount())
         for row in rows:
             cells = []
             for at, value in enumerate(row):
                 cell = QStandardItem(_shown(value))
                 cell.setData(value, Qt.ItemDataRole.UserRole)
+                if tips and isinstance(value, str) and value in tips:
+                    cell.setToolTip(tips[value])
                 if not isinstance(value, str):
                     right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                     cell.setTextAlignment(right)
