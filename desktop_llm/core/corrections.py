@@ -17,11 +17,14 @@ class CorrectionKind(StrEnum):
     EDIT = "edit"  # a reply in the person's words, after the model's
     CHOICE = "choice"  # one of two replies that were compared
     LIKED = "liked"  # a reply that was rated as good; there is no other to it
+    CELL = "cell"  # a result in a table, in the person's words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """`chosen` and `rejected`: messages; excerpts are of what is chosen and of its question."""
+    """`chosen` and `rejected`: messages; excerpts are of what is chosen and of its question. A cell
+    has a number of its own as `chosen`, and no conversation.
+    """
 
     kind: CorrectionKind
     chosen: int
@@ -31,6 +34,22 @@ class Correction:
     excerpt: str
     created: float  # seconds since the epoch
     training: bool  # it is to be used for that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellCorrection:
+    """`key`, `step`, `row`: of the work on the table; `prompt`: as the model would be asked."""
+
+    key: str
+    step: int
+    row: int
+    title: str
+    prompt: tuple[Message, ...]
+    before: str
+    after: str
+    created: float = 0.0
+    training: bool = False
+    id: int = 0
 
 
 class ExportForm(StrEnum):

@@ -82,10 +82,10 @@ class ChatService:
         self._kept = KeptReplies(store)
         exchange = Exchange(database)
         self.exports, self.imports = Exports(exchange), Imports(exchange)
-        self.correction_files = CorrectionFiles(store, self.tree, self.prompts)
+        self.corrections = Corrections(database)
+        self.correction_files = CorrectionFiles(store, self.tree, self.prompts, self.corrections)
         digests = Digests(self.attachments)
         self.records = Records(database)
-        self.corrections = Corrections(database)
         self.hashes: FileHashes = (
             FileHashes(self.records, lambda: bool(self._replies))
             if beside is None

@@ -1,12 +1,12 @@
-"""What a person corrected in a table, as examples that a model can be trained on."""
+"""What a person corrects in a table: kept among the corrections, to be reviewed and trained on."""
 
 from pathlib import Path
 
-from desktop_llm.core.corrections import chat_line
-from desktop_llm.core.errors import EnvironmentFault
+from desktop_llm.core.corrections import CellCorrection, chat_line
+from desktop_llm.core.errors import EnvironmentFault, FaultCode
 from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.presets import filled_in, variables_of
-from desktop_llm.core.tables import Row, Step, TableFormat, TableWork
+from desktop_llm.core.tables import Step, TableWork
 from desktop_llm.core.tools import (
     TEXT,
     Output,
@@ -15,50 +15,62 @@ from desktop_llm.core.tools import (
     instruction_language,
     prompt_of,
 )
-from desktop_llm.ingest.reader import read_document
 from desktop_llm.services.labelling import labels_of
+from desktop_llm.services.row_work import RowTexts
 from desktop_llm.services.tools import ToolService
+from desktop_llm.storage.corrections import Corrections
 from desktop_llm.storage.disk import write_chosen
-from desktop_llm.storage.table_runs import TableAbout, TableRun
+from desktop_llm.storage.table_runs import TableRun
 
 
-def export_corrections(path: Path, work: TableWork, run: TableRun, shelf: ToolService) -> int:
-    """One line a correction. Returns how many; a document that is gone is left out. Blocks.
-    Raises EnvironmentFault.
+def correct(
+    corrections: Corrections, run: TableRun, work: TableWork, shelf: ToolService, step: int,
+    row: int, value: str,
+) -> None:  # fmt: skip
+    """`value`: what a person says it is; empty: as the tool said. Blocks. Raises
+    EnvironmentFault.
     """
-    about = run.about()
-    lines = []
-    for at, step in enumerate(work.steps):
-        tool = shelf.find(step.tool)
-        for _number, row, _value, corrected in run.corrections(at) if about else ():
-            text = _text(work, about, row)
-            if text.strip():
-                lines.append(_line(tool, step, text, corrected))
+    run.correct(step, row, value)
+    if not value:
+        corrections.forget_cell(work.key, step, row)
+        return
+    tool, about = shelf.find(work.steps[step].tool), run.about()
+    found = run.result(step, row)
+    if about is None or found is None:
+        raise EnvironmentFault(FaultCode.NO_SUCH_ROW, number=row + 1)
+    line, result = found
+    place = about.columns.index(work.column) if work.column else 0
+    try:
+        text = RowTexts(Path(work.source), about.form, place).of(line)
+    except EnvironmentFault:  # a document that is gone, a broken row: nothing to learn from
+        return
+    prompt, words = _asked(tool, work.steps[step], text)
+    corrections.keep_cells([
+        CellCorrection(
+            key=work.key, step=step, row=row, title=Path(work.source).name, prompt=prompt,
+            before=words.get(result.value, result.value), after=words.get(value, value),
+        )
+    ])  # fmt: skip
+
+
+def export_corrections(path: Path, corrections: Corrections, key: str) -> int:
+    """Of one table, a line each, in the chat form. Returns how many. Blocks. Raises
+    EnvironmentFault.
+    """
+    lines = [chat_line(cell.prompt, cell.after) for cell in corrections.cells_of(key)]
     write_chosen(path, "".join(f"{line}\n" for line in lines))
     return len(lines)
 
 
-def _line(tool: Tool, step: Step, text: str, corrected: str) -> str:
-    """Asked as the tool asks, so that what is learned is of use to it."""
+def _asked(tool: Tool, step: Step, text: str) -> tuple[tuple[Message, ...], dict[str, str]]:
+    """As the tool asks, so that what is learned is of use to it; and the words of its labels."""
     language = instruction_language(text)
     instruction = instruction_for(tool, step.values, language)
     if tool.output is not Output.LABELS:
-        return chat_line(prompt_of(instruction, text), corrected)
-    words = {label.value: label.word for label in labels_of(tool, step.values)}
-    word = words[corrected].within(language) if corrected in words else corrected
+        return prompt_of(instruction, text), {}
+    words = {label.value: label.word.within(language) for label in labels_of(tool, step.values)}
     if TEXT in variables_of(instruction):
         asked = filled_in(instruction, {TEXT: text})
     else:
         asked = f"{instruction}\n\n{text}"
-    return chat_line((Message(Role.USER, asked),), word)
-
-
-def _text(work: TableWork, about: TableAbout | None, row: Row) -> str:
-    if about is None:
-        return ""
-    if about.form is not TableFormat.FOLDER:
-        return row.cells[about.columns.index(work.column)]
-    try:
-        return read_document(Path(work.source) / row.cells[0]).text
-    except EnvironmentFault:
-        return ""
+    return (Message(Role.USER, asked),), words

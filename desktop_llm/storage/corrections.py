@@ -1,12 +1,14 @@
 """Ratings of replies, choices between them, edits of them, and which of it is for training."""
 
+import json
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import apsw
 
-from desktop_llm.core.corrections import Correction, CorrectionKind, Rating
+from desktop_llm.core.corrections import CellCorrection, Correction, CorrectionKind, Rating
+from desktop_llm.core.messages import Message, Role
 from desktop_llm.storage.database import Database
 from desktop_llm.storage.rows import rows_of
 from desktop_llm.storage.tree import EXCERPT_LENGTH
@@ -41,6 +43,9 @@ UNION ALL
 SELECT 'liked', {_FIELDS.format(rejected="NULL", created="chosen.created")}
 FROM {_FROM} WHERE {_THERE} AND chosen.rating = 'good' AND chosen.made <> 'edited'
 AND NOT EXISTS (SELECT 1 FROM choices WHERE choices.chosen = chosen.id)
+UNION ALL
+SELECT 'cell', id, NULL, 0, title, substr(after, 1, {EXCERPT_LENGTH}), created, training
+FROM cell_corrections
 ORDER BY 7 DESC, 2 DESC
 """
 
@@ -69,16 +74,81 @@ class Corrections:
     def rate(self, reply: int, rating: Rating) -> None:
         self._execute("UPDATE messages SET rating = ? WHERE id = ?", (rating.value, reply))
 
-    def use(self, replies: Sequence[int], wanted: bool) -> None:
+    def use(self, replies: Sequence[int], wanted: bool, cells: Sequence[int] = ()) -> None:
         """For training; from now on, or no longer."""
 
         def change(connection: apsw.Connection) -> None:
+            for table, numbers in (("messages", replies), ("cell_corrections", cells)):
+                connection.executemany(
+                    f"UPDATE {table} SET training = ? WHERE id = ?",
+                    [(wanted, number) for number in numbers],
+                )
+
+        self._database.write(change)
+
+    # --- of tables -----------------------------------------------------------------------------
+
+    def keep_cells(self, cells: Sequence[CellCorrection]) -> None:
+        """A later one of the same cell takes the place of an earlier one."""
+        rows = [
+            (
+                cell.key, cell.step, cell.row, cell.title,
+                json.dumps([(each.role.value, each.text) for each in cell.prompt]),
+                cell.before, cell.after, cell.created or time.time(), cell.training,
+            )
+            for cell in cells
+        ]  # fmt: skip
+
+        def change(connection: apsw.Connection) -> None:
             connection.executemany(
-                "UPDATE messages SET training = ? WHERE id = ?",
-                [(wanted, reply) for reply in replies],
+                "INSERT INTO cell_corrections (work, step, row, title, prompt, before, after,"
+                " created, training) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (work, step, row) DO UPDATE SET title = excluded.title,"
+                " prompt = excluded.prompt, before = excluded.before, after = excluded.after,"
+                " created = excluded.created",
+                rows,
             )
 
         self._database.write(change)
+
+    def forget_cell(self, key: str, step: int, row: int) -> None:
+        self._execute(
+            "DELETE FROM cell_corrections WHERE work = ? AND step = ? AND row = ?", (key, step, row)
+        )
+
+    def forget_cells(self, numbers: Sequence[int]) -> list[CellCorrection]:
+        """Returns them, to be kept again where it was a mistake."""
+        found = [cell for cell in map(self.cell, numbers) if cell is not None]
+        for cell in found:
+            self.forget_cell(cell.key, cell.step, cell.row)
+        return found
+
+    def cell(self, number: int) -> CellCorrection | None:
+        return next(iter(self._cells("id = ?", number)), None)
+
+    def cells_of(self, key: str) -> list[CellCorrection]:
+        """Of one table, in order."""
+        return self._cells("work = ?", key)
+
+    def _cells(self, condition: str, value: int | str) -> list[CellCorrection]:
+        sql = (
+            "SELECT id, work, step, row, title, prompt, before, after, created, training"
+            f" FROM cell_corrections WHERE {condition} ORDER BY step, row"
+        )
+
+        def query(connection: apsw.Connection) -> list[Any]:
+            return connection.execute(sql, (value,)).fetchall()
+
+        return [
+            CellCorrection(
+                id=number, key=key, step=step, row=row, title=title, before=before, after=after,
+                prompt=tuple(Message(Role(role), text) for role, text in json.loads(prompt)),
+                created=created, training=bool(training),
+            )
+            for number, key, step, row, title, prompt, before, after, created, training in (
+                self._database.read(query)
+            )
+        ]  # fmt: skip
 
     def all(self) -> list[Correction]:
         """The newest first."""

@@ -184,6 +184,23 @@ CREATE INDEX messages_rated ON messages (rating) WHERE rating <> '';
 
 Migrations = tuple[tuple[str, str], ...]  # a name and its SQL
 
+# Whole, since the table and the work on it may be gone. `prompt`: JSON, roles and texts.
+_CELLS = """
+CREATE TABLE cell_corrections (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    work     TEXT NOT NULL,
+    step     INTEGER NOT NULL,
+    row      INTEGER NOT NULL,
+    title    TEXT NOT NULL,
+    prompt   TEXT NOT NULL,
+    before   TEXT NOT NULL,
+    after    TEXT NOT NULL,
+    created  REAL NOT NULL,
+    training INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (work, step, row)
+);
+"""
+
 MIGRATIONS: Migrations = (
     ("conversations", _CONVERSATIONS),
     ("erasing", _ERASING),
@@ -196,4 +213,5 @@ MIGRATIONS: Migrations = (
     ("trust", _TRUST),
     ("choices", _CHOICES),
     ("corrections", _CORRECTIONS),
+    ("corrections of tables", _CELLS),
 )

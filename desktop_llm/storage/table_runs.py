@@ -223,16 +223,15 @@ class TableRun:
         )
         return int(found[0] or 0), int(found[1] or 0), int(found[2] or 0)
 
-    def corrections(self, step: int) -> list[tuple[int, Row, str, str]]:
-        """Number, row, what the tool said, what a person says."""
+    def result(self, step: int, row: int) -> tuple[Row, CellResult] | None:
+        """A row and what that step made of it; None where it has not come to it."""
         found: Any = self._database.read(
             lambda to: to.execute(
-                "SELECT number, cells, flaw, raw, vals, value, corrected FROM results"
-                " JOIN rows ON number = row WHERE step = ? AND corrected <> '' ORDER BY number",
-                (step,),
-            ).fetchall()
+                "SELECT cells, flaw, raw, vals FROM rows WHERE number = ?", (row,)
+            ).fetchone()
         )
-        return [(number, _row(rest), value, corrected) for number, *rest, value, corrected in found]
+        result = self._results([row]).get((step, row))
+        return None if found is None or result is None else (_row(found), result)
 
     def _results(self, numbers: Sequence[int]) -> dict[tuple[int, int], CellResult]:
         found: Any = self._database.read(

@@ -4,11 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog
 
 from desktop_llm.core.conversations import StoredMessage
-from desktop_llm.core.corrections import Correction, ExportForm, Rating
+from desktop_llm.core.corrections import (
+    CellCorrection,
+    Correction,
+    CorrectionKind,
+    ExportForm,
+    Rating,
+)
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.workspace import Page, Workspace
@@ -22,6 +28,8 @@ FILE_NAMES = {ExportForm.CHAT: "training-chat.jsonl", ExportForm.PREFERENCE: "pr
 
 
 class CorrectionsCare(QObject):
+    table_wanted = Signal(str)  # the key of the work on it
+
     def __init__(
         self, workspace: Workspace, bridge: Bridge, chat: "Callable[[], ChatService | None]"
     ) -> None:
@@ -42,6 +50,7 @@ class CorrectionsCare(QObject):
         page.selected.connect(self._show_texts)
         page.export_wanted.connect(self._export)
         page.open_wanted.connect(self._open)
+        page.delete_wanted.connect(self._delete)
 
     def refresh(self) -> None:
         chat, page = self._chat(), self._page
@@ -87,9 +96,10 @@ class CorrectionsCare(QObject):
         chat, page = self._chat(), self._page
         if chat is None or page is None:
             return
-        replies = [each.chosen for each in corrections]
+        replies = [each.chosen for each in corrections if each.kind is not CorrectionKind.CELL]
+        cells = [each.chosen for each in corrections if each.kind is CorrectionKind.CELL]
         self._bridge.write(
-            lambda: chat.corrections.use(replies, wanted),
+            lambda: chat.corrections.use(replies, wanted, cells),
             lambda _nothing: self.refresh(),
             page.show_fault,
         )
@@ -137,8 +147,40 @@ class CorrectionsCare(QObject):
 
         self._bridge.run(lambda: chat.correction_files.export(path, marked, form), done, self._fail)
 
+    def _delete(self, corrections: list[Correction]) -> None:
+        chat, page = self._chat(), self._page
+        if chat is None or page is None:
+            return
+        numbers = [each.chosen for each in corrections]
+
+        def undo(cells: list[CellCorrection]) -> None:
+            self._bridge.write(
+                lambda: chat.corrections.keep_cells(cells), lambda _nothing: self.refresh(),
+                page.show_fault,
+            )  # fmt: skip
+
+        def deleted(cells: list[CellCorrection]) -> None:
+            self.refresh()
+            words = counted(
+                "{number} correction is deleted.", "{number} corrections are deleted.", len(cells)
+            )
+            self._workspace.toasts.show(words, _("Undo"), lambda: undo(cells))
+
+        self._bridge.write(lambda: chat.corrections.forget_cells(numbers), deleted, page.show_fault)
+
+    def _open_table(self, chat: "ChatService", number: int) -> None:
+        def show(cell: CellCorrection | None) -> None:
+            if cell is not None:
+                self.table_wanted.emit(cell.key)
+
+        self._bridge.run(lambda: chat.corrections.cell(number), show, self._fail)
+
     def _open(self, correction: Correction | None) -> None:
-        if correction is not None:
+        chat = self._chat()
+        if correction is not None and correction.kind is CorrectionKind.CELL:
+            if chat is not None:
+                self._open_table(chat, correction.chosen)
+        elif correction is not None:
             self._workspace.show_page(Page.CHAT)
             self._workspace.chat.open(correction.conversation, correction.chosen)
 

@@ -343,6 +343,7 @@ class Program(QObject):
         self._table_care.job_begun.connect(self._jobs_care.look)
         self._tools_care.table_wanted.connect(self._table_care.open)
         self._jobs_care.results_wanted.connect(self._table_care.show_results)
+        self._corrections_care.table_wanted.connect(self._table_care.show_results_of)
         self._private_care = PrivateCare(workspace, bridge, self.drafts, lambda: self.services)
         Notifier(self.window, self.replies, lambda: self._settings.current.notify, workspace)
         self._outside = Outside(

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
 from desktop_llm.core.errors import DesktopLlmError
+from desktop_llm.core.jobs import JobKind
 from desktop_llm.ui.actions import Command
 from desktop_llm.ui.bridge import Bridge
 from desktop_llm.ui.workspace import Workspace
@@ -208,6 +209,25 @@ class TableCare(QObject):
             self._show_results(services, job)
 
         self._bridge.run(lambda: services.jobs.get(number), show, self._fail)
+
+    def show_results_of(self, key: str) -> None:
+        """Of the work with that key, where a job of it is still listed."""
+        services = self._services()
+        if services is None:
+            return
+
+        def find() -> "Job | None":
+            jobs = services.jobs.all() if services.may_have_jobs() else []
+            found = [job for job in jobs if job.kind == JobKind.TABLE]
+            return next((job for job in found if job.spec.get("key") == key), None)
+
+        def show(job: "Job | None") -> None:
+            if job is None:
+                self._workspace.toasts.show(_("The work on this table is no longer listed."))
+            else:
+                self._show_results(services, job)
+
+        self._bridge.run(find, show, self._fail)
 
     def _show_results(self, services: "Services", job: "Job") -> None:
         from desktop_llm.core.tables import TableWork

@@ -104,7 +104,16 @@ class ResultsCare(QObject):
             if isValid(self._dialog):
                 self.look()
 
-        self._bridge.write(lambda: self._run.get().correct(step, row, value), corrected, self._tell)
+        def work() -> None:
+            from desktop_llm.services.table_corrections import correct
+
+            services = self._services
+            correct(
+                services.chat.corrections, self._run.get(), self._work, services.tools.shelf, step,
+                row, value,
+            )  # fmt: skip
+
+        self._bridge.write(work, corrected, self._tell)
 
     def _write(self) -> None:
         def written(path: Path) -> None:
@@ -139,8 +148,8 @@ class ResultsCare(QObject):
         def write() -> int:
             from desktop_llm.services.table_corrections import export_corrections
 
-            shelf = self._services.tools.shelf
-            return export_corrections(Path(path), self._work, self._run.get(), shelf)
+            corrections = self._services.chat.corrections
+            return export_corrections(Path(path), corrections, self._work.key)
 
         def done(lines: int) -> None:
             words = counted(

@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import QPlainTextEdit
 
+from desktop_llm.core.corrections import CorrectionKind
 from desktop_llm.core.jobs import JobKind, JobState
 from desktop_llm.core.tables import CellResult, Step, TableFormat, read_table
 from desktop_llm.services.jobs import runner_lock
@@ -165,6 +166,31 @@ def test_corrections_are_kept_written_and_exported(qtbot, program, table, tmp_pa
     assert [each["role"] for each in said] == ["user", "assistant"]
     assert "I hate it." in said[0]["content"]
     assert said[1]["content"].lower() == "negative"
+    review_cell(qtbot, program, dialog)
+
+
+def review_cell(qtbot, program, dialog):
+    """It stands among the corrections, can be used, leads back to its table, and be deleted."""
+    program.workspace.show_page(Page.CORRECTIONS)
+    review = program.workspace.made(Page.CORRECTIONS)
+    qtbot.waitUntil(lambda: review._model.rowCount() == 1, timeout=WAIT)
+    assert review._model.all()[0].kind is CorrectionKind.CELL
+    qtbot.waitUntil(lambda: review.before.toPlainText() == "positive", timeout=WAIT)
+    assert review.after.toPlainText() == "negative"
+    assert review.open_button.text() == "Open the table"
+    review.use_button.click()
+    qtbot.waitUntil(lambda: len(review.for_training) == 1, timeout=WAIT)
+    dialog.reject()
+    settle(program)
+    review.open_button.click()
+    again = opened(qtbot, program, TableResults)
+    qtbot.waitUntil(lambda: "1 corrected" in again.tally.text(), timeout=WAIT)
+    review.delete_button.click()
+    qtbot.waitUntil(lambda: review._model.rowCount() == 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: "deleted" in program.workspace.toasts.text(), timeout=WAIT)
+    program.workspace.toasts.act()
+    qtbot.waitUntil(lambda: len(review.for_training) == 1, timeout=WAIT)
+    again.reject()
 
 
 def test_a_label_is_chosen_with_the_keyboard(qtbot, program, table):

@@ -5,8 +5,9 @@ import stat
 
 import pytest
 
-from desktop_llm.core.corrections import CorrectionKind, ExportForm, Rating
+from desktop_llm.core.corrections import CellCorrection, CorrectionKind, ExportForm, Rating
 from desktop_llm.core.errors import EnvironmentFault, FaultCode
+from desktop_llm.core.messages import Message, Role
 from desktop_llm.core.settings import Settings
 from tests.fakes.chat import Chat
 
@@ -113,3 +114,39 @@ def test_a_file_that_cannot_be_written_is_said(chat, corrections, tmp_path):
             tmp_path / "none" / "x.jsonl", corrections.all(), ExportForm.CHAT
         )
     assert fault.value.code in (FaultCode.FILE_UNWRITABLE, FaultCode.DISK_FAILED)
+
+
+def cell(**changed):
+    values = {
+        "key": "k", "step": 0, "row": 3, "title": "reviews.csv", "before": "negative",
+        "prompt": (Message(Role.USER, "Tone of: fine"),), "after": "positive",
+    }  # fmt: skip
+    return CellCorrection(**{**values, **changed})
+
+
+def test_a_cell_of_a_table_is_a_correction(chat, corrections, tmp_path):
+    files = chat.service.correction_files
+    corrections.keep_cells([cell(), cell(row=4, after="neutral")])
+    corrections.keep_cells([cell(after="mixed")])  # of the same cell
+    found = {each.excerpt: each for each in corrections.all()}
+    assert set(found) == {"mixed", "neutral"}
+    assert all(each.kind is CorrectionKind.CELL and not each.training for each in found.values())
+    mixed = found["mixed"]
+    assert files.sides(mixed) == ("Tone of: fine", "negative", "mixed")
+    corrections.use([], True, [mixed.chosen])
+    assert {each.excerpt for each in corrections.all() if each.training} == {"mixed"}
+    path = tmp_path / "out.jsonl"
+    assert files.export(path, [mixed], ExportForm.PREFERENCE) == 1
+    assert json.loads(path.read_text()) == {
+        "prompt": [{"role": "user", "content": "Tone of: fine"}],
+        "chosen": [{"role": "assistant", "content": "mixed"}],
+        "rejected": [{"role": "assistant", "content": "negative"}],
+    }
+    [gone] = corrections.forget_cells([mixed.chosen])
+    assert {each.excerpt for each in corrections.all()} == {"neutral"}
+    corrections.keep_cells([gone])
+    assert {each.excerpt for each in corrections.all() if each.training} == {"mixed"}
+    corrections.forget_cell("k", 0, 4)
+    assert [each.row for each in corrections.cells_of("k")] == [3]
+    with pytest.raises(KeyError):
+        files.sides(mixed)

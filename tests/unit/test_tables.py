@@ -234,8 +234,9 @@ def test_doubt_comes_first_and_corrections_count(run):
     run.correct(0, 1, "positive")
     assert run.counts(0) == {"positive": 3}
     assert run.tally(0) == (1, 0, 1)
-    [(number, row, value, corrected)] = run.corrections(0)
-    assert (number, row.cells[1], value, corrected) == (1, "=bad", "negative", "positive")
+    row, found = run.result(0, 1)
+    assert (row.cells[1], found.value, found.corrected) == ("=bad", "negative", "positive")
+    assert run.result(1, 1) is None
     assert fault(run.correct, 1, 0, "x") is FaultCode.NO_SUCH_ROW
     assert run.forget_errors() == 1
     assert [number for number, _row in run.pending(0, -1, 10)] == [3]

@@ -21,6 +21,7 @@ class CorrectionsModel(QAbstractListModel):
             CorrectionKind.EDIT: icon("pencil-simple", Role.PlaceholderText),
             CorrectionKind.CHOICE: icon("columns", Role.PlaceholderText),
             CorrectionKind.LIKED: icon("thumbs-up", Role.PlaceholderText),
+            CorrectionKind.CELL: icon("table", Role.PlaceholderText),
         }
 
     def show(self, corrections: list[Correction]) -> None:
@@ -64,4 +65,5 @@ def kind_words(kind: CorrectionKind) -> str:
         CorrectionKind.EDIT: _("edited by you"),
         CorrectionKind.CHOICE: _("chosen of two"),
         CorrectionKind.LIKED: _("rated as good"),
+        CorrectionKind.CELL: _("corrected in a table"),
     }[kind]

@@ -37,7 +37,8 @@ class CorrectionsPage(QFrame):
     wanted = Signal(list, bool)  # `Correction`s: to be used for training, or not
     selected = Signal(object)  # the `Correction` whose texts are to be shown, or None
     export_wanted = Signal(object)  # an `ExportForm`, of what is marked
-    open_wanted = Signal(object)  # the conversation of a `Correction`
+    open_wanted = Signal(object)  # the conversation or the table of a `Correction`
+    delete_wanted = Signal(list)  # `Correction`s of tables: nothing else is left of them
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,8 +48,8 @@ class CorrectionsPage(QFrame):
         title.setProperty("heading", True)
         about = plain_label(
             _(
-                "Replies that you edited, chose over another one, or rated as good. Mark those "
-                "that a model is to learn from."
+                "Replies that you edited, chose over another one, or rated as good, and results "
+                "that you corrected in tables. Mark those that a model is to learn from."
             ),
             self,
         )
@@ -131,6 +132,8 @@ class CorrectionsPage(QFrame):
         self.use_button.clicked.connect(self._toggle)
         self.open_button = QPushButton(icon("chat-circle"), _("Open the conversation"), self)
         self.open_button.clicked.connect(lambda: self.open_wanted.emit(self._current()))
+        self.delete_button = QPushButton(icon("trash"), _("Delete"), self)
+        self.delete_button.clicked.connect(self._delete)
         self.export_button = QPushButton(icon("export"), _("Export …"), self)
         menu = QMenu(self.export_button)
         menu.addAction(
@@ -147,6 +150,7 @@ class CorrectionsPage(QFrame):
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.use_button)
+        row.addWidget(self.delete_button)
         row.addWidget(self.open_button)
         row.addStretch()
         row.addWidget(self.marked)
@@ -203,6 +207,9 @@ class CorrectionsPage(QFrame):
     def _tell_current(self) -> None:
         self.selected.emit(self._current())
 
+    def _delete(self) -> None:
+        self.delete_wanted.emit(self._selected())
+
     def _toggle(self) -> None:
         chosen = self._selected()
         if chosen:
@@ -213,7 +220,12 @@ class CorrectionsPage(QFrame):
         used = bool(chosen) and all(each.training for each in chosen)
         self.use_button.setText(_("Do not use") if used else _("Use for training"))
         self.use_button.setEnabled(bool(chosen))
-        self.open_button.setEnabled(self._current() is not None)
+        cells = bool(chosen) and all(each.kind is CorrectionKind.CELL for each in chosen)
+        self.delete_button.setVisible(cells)
+        current = self._current()
+        self.open_button.setEnabled(current is not None)
+        of_table = current is not None and current.kind is CorrectionKind.CELL
+        self.open_button.setText(_("Open the table") if of_table else _("Open the conversation"))
         self.export_button.setEnabled(bool(marked))
         self.marked.setText(
             counted(
