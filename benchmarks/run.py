@@ -350,7 +350,7 @@ def sentiment(options: argparse.Namespace) -> list[Row]:
     answer = child("sentiment.py", data, *([options.peer] if options.peer else []))
     found, plain = Series("", [answer["accuracy"]]), Series("", [answer["plain"]])
     interval = f"{answer['low']:.3f} to {answer['high']:.3f}"
-    ours = Series("rows/s", [answer["rows_a_second"]])
+    ours = Series("rows/s", answer["rows_a_second"])
     error = Series("", [answer["ece"]])
     change = Series("nats", [answer["largest_change"]])
     rows = [
@@ -362,8 +362,8 @@ def sentiment(options: argparse.Namespace) -> list[Row]:
     ]  # fmt: skip
     if "peer_rows_a_second" not in answer:
         return [*rows, Row("rows a second", ours)]
-    theirs = Series("rows/s", [answer["peer_rows_a_second"]])
-    faster = Series("rows/s", [answer["faster_rows_a_second"]])
+    theirs = Series("rows/s", answer["peer_rows_a_second"])
+    faster = Series("rows/s", answer["faster_rows_a_second"])
     for name, series, least in (("the same file", ours, 1.0), ("as Q8_0", faster, 1.5)):
         ratio = paired_ratio(series, theirs)
         rows.append(

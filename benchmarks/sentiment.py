@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from measure import HERE, starter
@@ -41,7 +42,7 @@ from desktop_llm.storage.library import Library
 from desktop_llm.storage.paths import Folders
 
 OPTIONS = LoadOptions(context_length=2048)
-TIMED = 300  # rows of which the speed is taken
+TIMED, TURN = 300, 50  # rows of which the speed is taken, and those of one turn
 PLAIN = LabelPrompt(  # as one would write it at first, nothing calibrated
     head="Is the sentiment of this text positive or negative? Answer with one word.\n\n",
     labels=("Positive", "Negative"),
@@ -71,19 +72,7 @@ def main() -> None:
         answer["plain"] = right_share([_best(each) for each in plain], gold).value
         answer |= one_by_one(together, score(engine, labeller.prompt, texts, at_once=1))
         sample = random.Random(1).sample(texts, min(TIMED, len(texts)))
-        ours = rate(lambda: score(engine, labeller.prompt, sample), len(sample))
-        answer["rows_a_second"] = ours
-        if peer is not None:
-            theirs = peer_rate(engine, peer, labeller.prompt, sample)
-            answer["peer_rows_a_second"] = theirs
-        faster = folder / "Q8_0.gguf"
-        engine.unload().result(60)
-        engine.quantize(starter(), faster, "Q8_0").result(300)
-        engine.load(faster, OPTIONS).result(60)
-        score(engine, labeller.prompt, sample[:8])
-        answer["faster_rows_a_second"] = rate(
-            lambda: score(engine, labeller.prompt, sample), len(sample)
-        )
+        answer |= speeds(engine, folder, labeller.prompt, sample, peer)
         engine.close()
     print(json.dumps(answer))
 
@@ -140,28 +129,65 @@ def rate(work: object, rows: int) -> float:
     return rows / (time.perf_counter() - begun)
 
 
-def peer_rate(
-    engine: EngineClient, server: Path, prompt: LabelPrompt, texts: Sequence[str]
-) -> float:
-    """One request at a time, which keeps the beginning of the prompt that all share."""
-    rendered = []
-    for text in texts:
-        message = Message(Role.USER, prompt.head + text + prompt.tail)
-        pieces: tuple[PromptPiece, ...] = engine.render_prompt((message,)).result().pieces
-        rendered.append("".join(piece.text for piece in pieces) + prompt.begun)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(server), "-m", str(starter()), "-t", "2", "-c", "2048", "--port", str(port),
-               "--host", "127.0.0.1", "--parallel", "1"]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def speeds(
+    engine: EngineClient, folder: Path, prompt: LabelPrompt, texts: Sequence[str],
+    peer: Path | None,
+) -> dict[str, list[float]]:  # fmt: skip
+    """Rows a second, in turns over the same rows: this file, llama-server with it one request at a
+    time, and the file that `models optimise` makes of it.
+    """
+    found: dict[str, list[float]] = {"rows_a_second": [], "faster_rows_a_second": []}
+    faster = folder / "Q8_0.gguf"
+    engine.quantize(starter(), faster, "Q8_0").result(300)
+    optimised = EngineClient()
+    optimised.load(faster, OPTIONS).result(60)
+    server = None if peer is None else Peer(engine, peer, prompt)
+    score(engine, prompt, texts[:8])
+    score(optimised, prompt, texts[:8])
     try:
-        wait_until_ready(process, port)
-        ask(port, rendered[0])
-        return rate(lambda: [ask(port, each) for each in rendered], len(rendered))
+        for at in range(0, len(texts), TURN):
+            turn = texts[at : at + TURN]
+            found["rows_a_second"].append(rate(partial(score, engine, prompt, turn), len(turn)))
+            if server is not None:
+                found.setdefault("peer_rows_a_second", []).append(server.rate(turn))
+            found["faster_rows_a_second"].append(
+                rate(partial(score, optimised, prompt, turn), len(turn))
+            )
     finally:
-        process.kill()
-        process.wait()
+        optimised.close()
+        if server is not None:
+            server.close()
+    return found
+
+
+class Peer:
+    """llama-server, asked one request at a time; it keeps the beginning that all prompts share."""
+
+    def __init__(self, engine: EngineClient, server: Path, prompt: LabelPrompt) -> None:
+        self._engine, self._prompt = engine, prompt
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        command = [str(server), "-m", str(starter()), "-t", "2", "-c", "2048", "--port",
+                   str(self._port), "--host", "127.0.0.1", "--parallel", "1"]  # fmt: skip
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until_ready(self._process, self._port)
+        self.rate(["warm"])
+
+    def rate(self, texts: Sequence[str]) -> float:
+        prompts = [self._rendered(text) for text in texts]
+        return rate(lambda: [ask(self._port, each) for each in prompts], len(prompts))
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _rendered(self, text: str) -> str:
+        message = Message(Role.USER, self._prompt.head + text + self._prompt.tail)
+        pieces: tuple[PromptPiece, ...] = self._engine.render_prompt((message,)).result().pieces
+        return "".join(piece.text for piece in pieces) + self._prompt.begun
 
 
 def ask(port: int, prompt: str) -> float:
