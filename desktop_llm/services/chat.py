@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from desktop_llm.core.attachments import Attachment, Take
 from desktop_llm.core.context import Care, Policy
@@ -27,9 +29,7 @@ from desktop_llm.services.contexts import Contexts, Manner
 from desktop_llm.services.correction_files import CorrectionFiles
 from desktop_llm.services.digests import Digests
 from desktop_llm.services.documents import DocumentReader
-from desktop_llm.services.exports import Exports
 from desktop_llm.services.file_hashes import FileHashes
-from desktop_llm.services.imports import Imports
 from desktop_llm.services.kept_replies import KeptReplies
 from desktop_llm.services.models import ModelService
 from desktop_llm.services.prompts import Prompts
@@ -40,12 +40,15 @@ from desktop_llm.storage.bin import Bin
 from desktop_llm.storage.conversations import Conversations
 from desktop_llm.storage.corrections import Corrections
 from desktop_llm.storage.database import Database
-from desktop_llm.storage.exchange import Exchange
 from desktop_llm.storage.kv_files import KvFiles
 from desktop_llm.storage.organiser import Organiser
 from desktop_llm.storage.presets import Presets
 from desktop_llm.storage.records import Records
 from desktop_llm.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from desktop_llm.services.exports import Exports
+    from desktop_llm.services.imports import Imports
 
 LONGEST_TOKENS = 4.5  # bytes, on average, of text that a model knows well
 WHOLE_SHARE = 0.5  # of the context that a document may take without a question
@@ -78,10 +81,9 @@ class ChatService:
         self.prompts = Prompts(settings)
         self.attachments = Attachments(database)
         self.documents = DocumentReader()
+        self._database = database
         self._store = store = Conversations(database)
         self._kept = KeptReplies(store)
-        exchange = Exchange(database)
-        self.exports, self.imports = Exports(exchange), Imports(exchange)
         self.corrections = Corrections(database)
         self.correction_files = CorrectionFiles(store, self.tree, self.prompts, self.corrections)
         digests = Digests(self.attachments)
@@ -98,6 +100,21 @@ class ChatService:
         )  # fmt: skip
         self._lock = threading.Lock()
         self._replies: set[ReplyJob] = set()  # that are being written
+
+    @cached_property
+    def exports(self) -> "Exports":
+        """Imported when it is first used, as `imports` are: most days nobody does."""
+        from desktop_llm.services.exports import Exports
+        from desktop_llm.storage.exchange import Exchange
+
+        return Exports(Exchange(self._database))
+
+    @cached_property
+    def imports(self) -> "Imports":
+        from desktop_llm.services.imports import Imports
+        from desktop_llm.storage.exchange import Exchange
+
+        return Imports(Exchange(self._database))
 
     # --- replies -------------------------------------------------------------------------------
 

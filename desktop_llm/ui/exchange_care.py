@@ -34,7 +34,6 @@ class ExchangeCare(QObject):
         self._bridge = bridge
         self._stop = threading.Event()
         self._busy = False
-        workspace.chat.export_wanted.connect(self.export)
 
     def cancel(self) -> None:
         """The window closes: nothing half-written is left."""

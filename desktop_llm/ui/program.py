@@ -28,7 +28,6 @@ from desktop_llm.ui.collector import Collector
 from desktop_llm.ui.corrections_care import CorrectionsCare
 from desktop_llm.ui.data_care import STAY_CLOSED, DataCare
 from desktop_llm.ui.drafts import Drafts
-from desktop_llm.ui.exchange_care import ExchangeCare
 from desktop_llm.ui.formula_pictures import FormulaPictures
 from desktop_llm.ui.jobs_care import JobsCare
 from desktop_llm.ui.leaving import Leaving
@@ -49,6 +48,7 @@ from desktop_llm.words.faults import word_fault
 if TYPE_CHECKING:
     from desktop_llm.services.bundle import Services
     from desktop_llm.ui.discover_care import DiscoverCare
+    from desktop_llm.ui.exchange_care import ExchangeCare
     from desktop_llm.ui.library_care import LibraryCare
 
 
@@ -107,7 +107,8 @@ class Program(QObject):
         self.window.close()
         self._outside.close()
         self._data_care.cancel()
-        self._exchange_care.cancel()
+        if self._exchange is not None:
+            self._exchange.cancel()
         if self.services is not None:
             self.services.stop()  # also what the work below waits for
         self._formulas.close()  # the work below may wait for one of them
@@ -310,7 +311,8 @@ class Program(QObject):
         self._bin_care = BinCare(
             workspace, bridge, lambda: None if self.services is None else self.services.chat
         )
-        self._exchange_care = ExchangeCare(workspace, bridge)
+        self._exchange: ExchangeCare | None = None  # made when it is first used
+        workspace.chat.export_wanted.connect(lambda numbers: self._exchange_care.export(numbers))
         self._corrections_care = CorrectionsCare(
             workspace, bridge, lambda: None if self.services is None else self.services.chat
         )
@@ -379,7 +381,7 @@ class Program(QObject):
         ):
             handle(command, partial(self.change, name, value))
         handle(Command.EXPORT, lambda: self._exchange_care.export())
-        handle(Command.IMPORT, self._exchange_care.choose_files)
+        handle(Command.IMPORT, lambda: self._exchange_care.choose_files())
         handle(Command.PRIVATE, self._private_care.begin)
         handle(Command.MODELS_FOLDER, self._open_models_folder)
         handle(Command.CLIPBOARD, self.work_on_clipboard)
@@ -460,7 +462,7 @@ class Program(QObject):
         page.diagnostics_wanted.connect(self._data_care.save_diagnostics)
         page.backups_wanted.connect(lambda: self.workspace.show_page(Page.BACKUPS))
         page.export_wanted.connect(lambda: self._exchange_care.export())
-        page.import_wanted.connect(self._exchange_care.choose_files)
+        page.import_wanted.connect(lambda: self._exchange_care.choose_files())
         page.bin_wanted.connect(lambda: self.workspace.show_page(Page.BIN))
         page.connections_wanted.connect(lambda: self.workspace.show_page(Page.CONNECTIONS))
         page.certificates_wanted.connect(self._network_care.choose_certificates)
@@ -481,6 +483,14 @@ class Program(QObject):
         page = BinPage(BIN_DAYS)
         self._bin_care.connect_page(page)
         return page
+
+    @property
+    def _exchange_care(self) -> "ExchangeCare":
+        from desktop_llm.ui.exchange_care import ExchangeCare
+
+        if self._exchange is None:
+            self._exchange = ExchangeCare(self.workspace, self.bridge)
+        return self._exchange
 
     def _corrections_page(self) -> QWidget:
         from desktop_llm.ui.pages.corrections import CorrectionsPage
