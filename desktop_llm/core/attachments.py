@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from html import escape
 
 from desktop_llm.core.documents import DocumentKind
 
@@ -41,6 +40,8 @@ def _document(attachment: Attachment) -> str:
 def framed(name: str, text: str, take: Take = Take.WHOLE) -> str:
     """A document between marks that tell the model where it begins and ends."""
     part = "" if take is Take.WHOLE else f' part="{take.value}"'
+    from html import escape  # its table of entities is large; a window may never need it
+
     name = escape(name.replace("\n", " "))
     text = text.replace("</document", "&lt;/document")  # it ends where we say
     return f'<document name="{name}"{part}>\n{text}\n</document>'

@@ -14,7 +14,6 @@ from desktop_llm.core.conversations import Listing
 from desktop_llm.core.errors import DesktopLlmError
 from desktop_llm.core.messages import Role
 from desktop_llm.core.search import parse_query
-from desktop_llm.rendering.html import to_html
 from desktop_llm.rendering.plain_text import plain_text
 from desktop_llm.rendering.portions import parse_to_show
 from desktop_llm.ui.actions import Actions, Command
@@ -411,6 +410,8 @@ class ChatPage(QSplitter):
         """For programs that take formatted text, and for those that take Markdown or plain text."""
 
         def make() -> tuple[str, str]:
+            from desktop_llm.rendering.html import to_html
+
             blocks = parse_to_show(markdown)
             return to_html(blocks), plain_text(blocks)
 

@@ -3,8 +3,6 @@
 Qt takes what looks like HTML for HTML: an `<img>` in a title would load a file.
 """
 
-import html
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -18,7 +16,11 @@ def plain_label(text: str = "", parent: QWidget | None = None) -> QLabel:
 
 def plain_tip(text: str) -> str:
     """For a tooltip, which has no format to set: HTML that shows the text, wrapped."""
-    return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>' if text else ""
+    if not text:
+        return ""
+    import html  # its table of entities is large
+
+    return f'<span style="white-space: pre-wrap">{html.escape(text)}</span>'
 
 
 def plain_caption(text: str) -> str:
