@@ -225,6 +225,7 @@ class CorrectionsPage(QFrame):
         current = self._current()
         self.open_button.setEnabled(current is not None)
         of_table = current is not None and current.kind is CorrectionKind.CELL
+        self.open_button.setIcon(icon("table" if of_table else "chat-circle"))
         self.open_button.setText(_("Open the table") if of_table else _("Open the conversation"))
         self.export_button.setEnabled(bool(marked))
         self.marked.setText(
